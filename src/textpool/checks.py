@@ -1,0 +1,25 @@
+"""Checks of what users may set: each error names the setting, what is allowed and what came."""
+
+from collections.abc import Iterable
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """Return `value` if it is an integer of at least `least`, or raise ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    return value
+
+
+def fraction(name: str, value: object) -> float:
+    """Return `value` if it is a number in [0, 1), or raise ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number from 0 up to, not including, 1, got {value!r}")
+    return float(value)
+
+
+def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of `allowed`, or raise ValueError."""
+    names = list(allowed)
+    if value not in names:
+        raise ValueError(f"{name}: expected one of {', '.join(names)}, got {value!r}")
+    return str(value)

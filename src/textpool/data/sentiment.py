@@ -1,0 +1,87 @@
+"""The generated sentiment sentences of the lesson."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from textpool.checks import whole_number
+from textpool.data.base import Sentence, SentenceData, Splits
+from textpool.data.vocabulary import PAD, Vocabulary
+
+
+class SentimentData(SentenceData):
+    """Short sentences of neutral words with a few sentiment words, all of one class, at random places.
+
+    With the defaults, training and test part are the lesson's to the sentence: positive and negative sentences
+    are drawn in turn, then the list is shuffled, and its first `n_train` train. The validation part is drawn
+    afterwards from the same generator, so that it changes neither.
+
+    Args:
+        n_train: training sentences; with the test sentences an even number.
+        n_val: validation sentences, an even number.
+        n_test: test sentences.
+        lengths: fewest and most words of a sentence.
+        n_cues: fewest and most sentiment words of a sentence.
+        seed: of the sentences; not that of the training.
+        words: word lists `positive`, `negative` and `neutral`.
+        **batching: see `SentenceData`.
+    """
+
+    def __init__(
+        self,
+        n_train: int,
+        n_val: int,
+        n_test: int,
+        lengths: Sequence[int],
+        n_cues: Sequence[int],
+        seed: int,
+        words: dict[str, list[str]],
+        **batching: Any,
+    ) -> None:
+        super().__init__(**batching)
+        self.n_train = whole_number("n_train", n_train, least=1)
+        self.n_val = whole_number("n_val", n_val, least=2)
+        self.n_test = whole_number("n_test", n_test, least=1)
+        for name, number in (("n_train + n_test", n_train + n_test), ("n_val", n_val)):
+            if number % 2:
+                raise ValueError(f"{name}: expected an even number, half of it positive, got {number}")
+        self.lengths = _span("lengths", lengths)
+        self.n_cues = _span("n_cues", n_cues)
+        if self.n_cues[1] > self.lengths[0]:
+            raise ValueError(
+                f"n_cues: expected at most as many cue words as the shortest sentence has words "
+                f"({self.lengths[0]}), got {self.n_cues[1]}"
+            )
+        self.seed = whole_number("seed", seed, least=0)
+        for kind in ("positive", "negative", "neutral"):
+            if not words.get(kind):
+                raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")
+        self.words = words
+
+    def load(self) -> Splits:
+        """Draw the sentences."""
+        rng = random.Random(self.seed)
+        drawn = self._draw_pairs(rng, self.n_train + self.n_test)
+        rng.shuffle(drawn)
+        return Splits(drawn[: self.n_train], self._draw_pairs(rng, self.n_val), drawn[self.n_train :])
+
+    def build_vocabulary(self, train: Sequence[Sentence]) -> Vocabulary:
+        """All words of the lists: no word of a generated sentence is unknown."""
+        return Vocabulary([PAD, *sorted({word for words in self.words.values() for word in words})])
+
+    def _draw_pairs(self, rng: random.Random, n: int) -> list[Sentence]:
+        return [self._draw(rng, label) for _ in range(n // 2) for label in ("positive", "negative")]
+
+    def _draw(self, rng: random.Random, label: str) -> Sentence:
+        length = rng.randint(*self.lengths)
+        n_cues = rng.randint(*self.n_cues)
+        words = rng.choices(self.words["neutral"], k=length - n_cues)
+        words += rng.choices(self.words[label], k=n_cues)
+        rng.shuffle(words)
+        return Sentence(words, label)
+
+
+def _span(name: str, value: Sequence[int]) -> tuple[int, int]:
+    if not isinstance(value, Sequence) or len(value) != 2 or value[0] > value[1]:
+        raise ValueError(f"{name}: expected two integers [least, most], got {value!r}")
+    return whole_number(name, value[0], least=1), whole_number(name, value[1], least=1)

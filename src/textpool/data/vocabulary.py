@@ -1,0 +1,77 @@
+"""Words to token numbers, and back."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from textpool.checks import whole_number
+
+PAD = "<PAD>"
+UNK = "<UNK>"
+
+
+class Vocabulary:
+    """The words that a model knows: `<PAD>` is token 0 and, where there is one, `<UNK>` token 1.
+
+    Args:
+        words: all tokens in the order of their numbers, `<PAD>` first.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        self.index = {word: number for number, word in enumerate(self.words)}
+        self.unknown = self.index.get(UNK)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @classmethod
+    def build(
+        cls, sentences: Iterable[Sequence[str]], min_freq: int = 1, max_size: int | None = None
+    ) -> "Vocabulary":
+        """Number the words of `sentences` in alphabetical order.
+
+        Args:
+            sentences: lists of words, of the training part only.
+            min_freq: rarer words become `<UNK>`.
+            max_size: most tokens in all, `<PAD>` and `<UNK>` included; the most frequent words stay.
+        """
+        whole_number("min_freq", min_freq, least=1)
+        if max_size is not None:
+            whole_number("max_size", max_size, least=3)
+        counts = Counter(word for sentence in sentences for word in sentence)
+        for special in (PAD, UNK):
+            counts.pop(special, None)
+        frequent = [word for word, count in counts.items() if count >= min_freq]
+        if max_size is not None:
+            frequent = sorted(frequent, key=lambda word: (-counts[word], word))[: max_size - 2]
+        return cls([PAD, UNK, *sorted(frequent)])
+
+    def encode(self, words: Iterable[str]) -> list[int]:
+        """Token numbers; a word never seen becomes `<UNK>`, or is left out where there is none."""
+        if self.unknown is None:
+            return [self.index[word] for word in words if word in self.index]
+        return [self.index.get(word, self.unknown) for word in words]
+
+
+class Tokenizer:
+    r"""Cut a sentence in words.
+
+    Args:
+        pattern: regular expression of one word: `\S+` for text with spaces between all tokens,
+            `\w+|[^\w\s]` for text as people write it.
+        lowercase: whether `Great` and `great` are one word.
+    """
+
+    def __init__(self, pattern: str = r"\S+", lowercase: bool = False) -> None:
+        try:
+            self.pattern = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"token_pattern: expected a regular expression, got {pattern!r} ({error})"
+            ) from error
+        self.lowercase = lowercase
+
+    def __call__(self, sentence: str) -> list[str]:
+        """Words of a sentence, in order."""
+        return [match.group() for match in self.pattern.finditer(sentence.lower() if self.lowercase else sentence)]

@@ -1,0 +1,182 @@
+"""Where Hydra and a study meet: names of runs, failures, the table at the end of a sweep."""
+
+import hashlib
+import re
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from textpool.study.compare import compare
+from textpool.study.record import Result, Run, now
+
+USERS_ERRORS = (ValueError, OSError, OmegaConfBaseException)  # said in a line: the traceback explains nothing more
+UNNAMED = ("study", "resume", "experiment", "overwrite")  # overrides that are no part of a run's name
+
+
+def current_run() -> Run:
+    """The run that Hydra has just started in this process."""
+    hydra = HydraConfig.get()
+    return Run(
+        folder=Path(hydra.runtime.output_dir),
+        choices={group: str(choice) for group, choice in hydra.runtime.choices.items()},
+        overrides=parse_overrides(hydra.overrides.task),
+    )
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Overrides of one run as name → value; lists and the like as text."""
+    parsed = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        value = override.value()
+        plain = value is None or isinstance(value, bool | int | float)
+        parsed[override.get_key_element().lstrip("+~")] = (
+            value if plain else override.get_value_element_as_str().strip("'\"")
+        )
+    return parsed
+
+
+def swept_names(overrides: Sequence[str]) -> list[str]:
+    """The names that a sweep's command gives more than one value."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override()]
+
+
+def run_name(choices: Mapping[str, str], overrides: Sequence[str], swept: Sequence[str] | None) -> str:
+    """A short name that holds the pooling and what was swept, such as `kmax-k5-seed1`.
+
+    Args:
+        choices: the file chosen in each config group.
+        overrides: of this run.
+        swept: names of the overrides to show; None: all.
+    """
+    parts = [str(choices["pooling"])]
+    for name, value in parse_overrides(overrides).items():
+        if name == "pooling" or name in UNNAMED or (swept is not None and name not in swept):
+            continue
+        word = Path(value).name if isinstance(value, str) and "/" in value else str(value)
+        key = "" if name in choices else name.rsplit(".", 1)[-1] + ("_" if isinstance(value, str) else "")
+        parts.append(key + word)
+    name = "-".join(re.sub(r"[^\w.+]+", "_", part).strip("_") for part in parts)
+    if len(name) > 80:  # file systems end at 255, tables and legends much earlier
+        name = name[:70] + "-" + hashlib.sha256(" ".join(overrides).encode()).hexdigest()[:8]
+    return name
+
+
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+def resume_arguments(arguments: Sequence[str]) -> list[str]:
+    """The command line of a run that goes on: its own settings first, then what this command adds.
+
+    Raises:
+        ValueError: if `resume=` names a file that is not a checkpoint in a run's folder.
+    """
+    given = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
+    if not given or given[-1] in ("null", ""):
+        return list(arguments)
+    checkpoint = Path(given[-1])
+    folder = checkpoint.resolve().parent.parent
+    settings = folder / ".hydra" / "overrides.yaml"
+    if not checkpoint.is_file() or not settings.is_file():
+        raise ValueError(
+            f"resume: expected the path of a checkpoint in the folder of a run, such as "
+            f"logs/my_study/max/checkpoints/last.ckpt, got {checkpoint}"
+        )
+    own = [line for line in yaml.safe_load(settings.read_text(encoding="utf-8")) if not line.startswith("resume=")]
+    added = [argument for argument in arguments if not argument.startswith("resume=")]
+    return [*own, *added, f"resume='{checkpoint.resolve()}'", f"study='{folder.parent.name}'", f"hydra.run.dir='{folder}'"]
+
+
+class StudyCallback(Callback):
+    """Name the runs of a sweep, keep one failure from costing the others, and compare at the end."""
+
+    def __init__(self, swept: Sequence[str] | None = None) -> None:
+        self.swept = swept
+        self.started = now()
+        self.clock = time.time()
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note what is swept: every job composes its configuration anew and would not know."""
+        params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
+        swept = swept_names([*params, *config.hydra.overrides.task])
+        with open_dict(config):
+            config.hydra.overrides.hydra.append(f"hydra.callbacks.study.swept=[{','.join(swept)}]")
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Take the time, in the process of the job."""
+        self.started, self.clock = now(), time.time()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Record a failure, and in a sweep go on."""
+        if job_return.status != JobStatus.FAILED:
+            return
+        folder = Path(config.hydra.runtime.output_dir)
+        error = root_cause(job_return._return_value)
+        traceback_file = folder / f"{config.hydra.job.name}.log"
+        with traceback_file.open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+        failed_result(config, error, self.started, time.time() - self.clock).write(folder)
+        alone = config.hydra.mode != RunMode.MULTIRUN
+        if alone and not isinstance(error, USERS_ERRORS):
+            traceback.print_exception(error, file=sys.stderr)
+        print(f"error: {describe(error)}\n(traceback: {shown(traceback_file)})", file=sys.stderr)
+        if alone:
+            raise SystemExit(1)
+        job_return.status = JobStatus.COMPLETED
+        job_return.return_value = None
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Show the table of the study; end with status 1 if a job of this sweep failed."""
+        study = Path(config.hydra.sweep.dir)
+        comparison = compare(study)
+        comparison.write(study)
+        comparison.show()
+        print(f"\ntensorboard --logdir {study}")
+        if any(result.status != "ok" and result.started >= self.started for result in comparison.results):
+            raise SystemExit(1)
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The error inside of what Hydra wraps around it."""
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def describe(error: BaseException) -> str:
+    """An error in a line; a ValueError speaks for itself."""
+    text = " ".join(str(error).split("\n    full_key", 1)[0].split())
+    return text if isinstance(error, USERS_ERRORS) and text else f"{type(error).__name__}: {text}"
+
+
+def failed_result(config: DictConfig, error: BaseException, started: str, seconds: float) -> Result:
+    """The result of a run that ended in an error."""
+    return Result(
+        run=Path(config.hydra.runtime.output_dir).name,
+        status="failed",
+        error=describe(error),
+        pooling=str(config.hydra.runtime.choices.pooling),
+        seed=config.get("seed"),
+        overrides=parse_overrides(config.hydra.overrides.task),
+        config_hash=None,
+        started=started,
+        seconds=round(seconds, 3),
+    )
+
+
+def shown(path: Path) -> Path:
+    """A path as short as it can be said from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,151 @@
+"""What is written of a run, and read again."""
+
+import csv
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was asked for.
+
+    Attributes:
+        folder: where all its files go; its name is the run's name.
+        choices: the file chosen in each config group, such as pooling → kmax.
+        overrides: what the command set, name → value.
+    """
+
+    folder: Path
+    choices: Mapping[str, str]
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The run's name in tables and in TensorBoard."""
+        return self.folder.name
+
+
+@dataclass
+class Result:
+    """A run as it ended: the content of `result.json`.
+
+    Attributes:
+        run: name.
+        status: `ok` or `failed`.
+        error: why it failed.
+        pooling: name of the strategy, as in `pooling=…`.
+        seed: of the training.
+        overrides: what the command set, name → value.
+        metrics: of the best checkpoint, by names such as `test/acc`; shares of 1, not per cent.
+        best_epoch: of that checkpoint, counted from 0.
+        n_test: sentences in the test part.
+        n_params: trainable parameters.
+        values_per_filter: values that the pooling keeps of each filter.
+        seconds: from the start of the run to the end of the test.
+        config_hash: see `config_hash`.
+        commit: of the repository, with `+changes` where it was not clean; None outside of one.
+        versions: of Python and the libraries.
+        started: time in UTC, ISO 8601.
+    """
+
+    run: str
+    status: str
+    pooling: str
+    seed: int | None
+    config_hash: str | None
+    started: str
+    seconds: float
+    error: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    n_test: int | None = None
+    n_params: int | None = None
+    values_per_filter: int | None = None
+    commit: str | None = field(default_factory=lambda: commit())
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+
+    def write(self, folder: Path) -> None:
+        """Write `result.json` whole or not at all."""
+        write_whole(folder / RESULT, json.dumps(asdict(self), indent=2, allow_nan=True) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Result":
+        """Read `result.json`.
+
+        Raises:
+            ValueError: if it is not a result; OSError if it is not there.
+        """
+        path = folder / RESULT
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+            raise ValueError(f"{path}: not the result of a run: {error}") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def write_predictions(
+    path: Path, labels: Sequence[str], targets: Iterable[int], probabilities: Iterable[Sequence[float]]
+) -> None:
+    """Write `predictions.csv`: index, label, predicted, and the probability of each class."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "label", "predicted", *(f"p({label})" for label in labels)])
+        for index, (target, row) in enumerate(zip(targets, probabilities, strict=True)):
+            predicted = max(range(len(row)), key=row.__getitem__)
+            writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row)])
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """A short name for what decides the numbers of a run, the same for configurations that mean the same.
+
+    Left out: where the run is written, how it is shown, and `k`, which counts only where a strategy takes it.
+    """
+    decisive = {key: value for key, value in config.items() if key not in ("study", "resume", "logger", "k")}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a run's numbers."""
+    libraries = ("textpool", "torch", "lightning", "torchmetrics", "hydra-core")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in libraries}
+
+
+@functools.cache
+def commit() -> str | None:
+    """The commit of the code, if it lies in a git repository."""
+
+    def git(*arguments: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(
+            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

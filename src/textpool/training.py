@@ -1,0 +1,140 @@
+"""One run from a configuration to a result."""
+
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from hydra.utils import instantiate
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from textpool.classifier import TextClassifier
+from textpool.data import SentenceData
+from textpool.progress import progress
+from textpool.study.record import Result, Run, config_hash, now, write_predictions
+
+log = logging.getLogger(__name__)
+
+
+def train(config: dict[str, Any], run: Run) -> Result:
+    """Train, keep the best checkpoint by the validation part, and test that.
+
+    Args:
+        config: a resolved configuration, as `conf/train.yaml` describes it.
+        run: where the run's files go, and what it is called.
+
+    Returns:
+        The result, also written as `result.json`; beside it `config.yaml`, `predictions.csv`, `checkpoints/`.
+
+    Raises:
+        ValueError: if the configuration or the data are not usable, or the loss is no longer finite.
+    """
+    started, clock = now(), time.perf_counter()
+    keep_quiet()
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+    seed_everything(config["seed"], verbose=False)
+    data: SentenceData = instantiate(config["data"], _convert_="all")
+    data.setup()
+    classifier = TextClassifier(config, data.vocabulary.words, data.labels)
+    n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
+    log.info("%s: %s sentences to train on, %s parameters", run.name, f"{len(data.splits.train):,}", f"{n_params:,}")
+
+    checkpoint = ModelCheckpoint(
+        run.folder / "checkpoints",
+        filename="best",
+        monitor=config["monitor"],
+        mode=config["mode"],
+        save_last=True,
+        enable_version_counter=False,
+    )
+    logger = instantiate(config["logger"], save_dir=run.folder) if config.get("logger") else None
+    if logger is not None:
+        logger.log_hyperparams(hyperparameters(config, run))
+    callbacks = [checkpoint, progress(), *instantiate(config.get("callbacks") or {}).values()]
+    trainer: Trainer = instantiate(
+        config["trainer"], logger=logger or False, callbacks=callbacks, enable_progress_bar=sys.stdout.isatty()
+    )
+    trainer.fit(classifier, datamodule=data, ckpt_path=config.get("resume"), weights_only=True)
+
+    best = TextClassifier.load_from_checkpoint(checkpoint.best_model_path, weights_only=True)
+    metrics, probabilities = evaluate(best, data, config["trainer"])
+    targets = data.test_dataloader().dataset.labels[: len(probabilities)]
+    write_predictions(run.folder / "predictions.csv", data.labels, targets.tolist(), probabilities.tolist())
+    result = Result(
+        run=run.name,
+        status="ok",
+        pooling=run.choices["pooling"],
+        seed=config["seed"],
+        overrides=dict(run.overrides),
+        metrics=metrics,
+        best_epoch=torch.load(checkpoint.best_model_path, weights_only=True)["epoch"],
+        n_test=len(targets),
+        n_params=n_params,
+        values_per_filter=classifier.model.values_per_filter,
+        config_hash=config_hash(config),
+        started=started,
+        seconds=round(time.perf_counter() - clock, 3),
+    )
+    if logger is not None:
+        tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
+        best_epoch = {"best/val_acc": metrics["val/acc"], "best/epoch": result.best_epoch}
+        logger.log_metrics(tested | best_epoch, step=result.best_epoch)
+        logger.finalize("finished")
+    result.write(run.folder)
+    return result
+
+
+def evaluate(
+    classifier: TextClassifier, data: SentenceData, trainer: dict[str, Any]
+) -> tuple[dict[str, float], torch.Tensor]:
+    """Measure a classifier on the validation and the test part.
+
+    Args:
+        classifier: as loaded from its checkpoint.
+        data: after `setup`.
+        trainer: the section `trainer` of the configuration; evaluation uses one device of it.
+
+    Returns:
+        Metrics by names such as `test/acc`, and the probabilities of the classes, (test sentences, classes).
+    """
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    evaluator: Trainer = instantiate(trainer, **quiet, devices=1, num_nodes=1, strategy="auto")
+    [val] = evaluator.validate(classifier, data.val_dataloader(), verbose=False)
+    [test] = evaluator.test(classifier, data.test_dataloader(), verbose=False)
+    probabilities = evaluator.predict(classifier, data.test_dataloader())
+    return {**val, **test}, torch.cat([batch for batch in probabilities or [] if isinstance(batch, torch.Tensor)])
+
+
+def hyperparameters(config: dict[str, Any], run: Run) -> dict[str, Any]:
+    """What tells runs apart, by the names that the HParams page of TensorBoard shows."""
+    return {
+        "pooling": run.choices["pooling"],
+        "k": config["pooling"].get("k"),
+        "seed": config["seed"],
+        "lr": config["optimizer"].get("lr"),
+        "data": run.choices["data"],
+        "batch_size": config["data"].get("batch_size"),
+        "dropout": config["model"].get("dropout"),
+        "window_mask": config["model"].get("window_mask"),
+    }
+
+
+def keep_quiet() -> None:
+    """Silence what Lightning says of every run and nobody acts on."""
+    lightning = logging.getLogger("lightning")
+    lightning.handlers.clear()  # it has a handler of its own beside the root's: every line would come twice
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        r"The '\w+_dataloader' does not have many workers",  # the data are in memory
+        r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own affair
+        r"Checkpoint directory .* exists and is not empty",  # a run that goes on
+    ):
+        warnings.filterwarnings("ignore", message=f".*{message}")
