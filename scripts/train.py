@@ -1,6 +1,7 @@
 """Train one pooling, or compare many: `python scripts/train.py --help`."""
 
 import sys
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +14,7 @@ def main(cfg: DictConfig) -> float | None:
     """Train as the configuration says; the value of the monitored metric is what a sweeper optimises."""
     from textpool.training import train  # late: torch and Lightning take seconds that --help does not need
 
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     result = train(config, current_run())
     return result.metrics.get(cfg.monitor)
 

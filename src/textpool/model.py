@@ -56,11 +56,8 @@ class TextCNN(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(kernel_sizes, Sequence) or isinstance(kernel_sizes, str) or not kernel_sizes:
-            raise ValueError(
-                f"kernel_sizes: expected at least one kernel size, such as [2,3,4], got {kernel_sizes!r}"
-            )
-        for size in kernel_sizes:
-            whole_number("kernel_sizes", size, least=1)
+            raise ValueError(f"kernel_sizes: expected at least one kernel size, such as [2,3,4], got {kernel_sizes!r}")
+        self.kernel_sizes = [whole_number("kernel_sizes", size, least=1) for size in kernel_sizes]
         whole_number("vocab_size", vocab_size, least=1)
         whole_number("n_classes", n_classes, least=2)
         whole_number("embedding_dim", embedding_dim, least=1)
@@ -86,8 +83,7 @@ class TextCNN(nn.Module):
         embedded = self.embedding(tokens).transpose(1, 2)  # (batch, channels, time)
         real = tokens != PAD  # (batch, time)
         values = []
-        for convolution, pooling in zip(self.convolutions, self.poolings, strict=True):
-            width: int = convolution.weight.shape[-1]
+        for width, convolution, pooling in zip(self.kernel_sizes, self.convolutions, self.poolings, strict=True):
             sides = _padding(self.window_mask, width, tokens.shape[-1])
             features = F.relu(convolution(F.pad(embedded, sides)))  # (batch, filters, windows)
             mask = WINDOW_MASKS[self.window_mask](F.pad(real, sides), width)  # (batch, windows)

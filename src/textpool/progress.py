@@ -2,27 +2,74 @@
 
 import logging
 import sys
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import ProgressBar
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 log = logging.getLogger(__name__)
+
+
+class RunBar(ProgressBar):
+    """One bar for the whole run: Lightning's own starts anew each epoch, and a small model's epoch is a flicker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("epoch {task.fields[epoch]}  {task.fields[metrics]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self._task: TaskID | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the bar."""
+        epochs, batches = trainer.max_epochs or 0, trainer.num_training_batches
+        total = epochs * batches if epochs > 0 else None
+        done = trainer.current_epoch * int(batches)
+        self._task = self._bar.add_task("training", total=total, completed=done, epoch="", metrics="")
+        self._bar.start()
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=1, epoch=f"{trainer.current_epoch + 1}/{trainer.max_epochs}")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show how good the model is by now."""
+        if self._task is not None:
+            self._bar.update(self._task, metrics=validation(trainer))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
 
 
 class EpochLines(Callback):
     """Log a line at about every tenth of the run: nothing else shows a job in a log file that it goes on."""
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log loss and accuracy of the epoch that has just been validated."""
         last = trainer.max_epochs or 0
         epoch = trainer.current_epoch + 1
-        if epoch % max(1, last // 10) and epoch != last:
-            return
-        shown = ("val/loss", "val/acc")
-        values = "  ".join(f"{name} {trainer.callback_metrics[name].item():.4f}" for name in shown)
-        log.info("epoch %d/%s  %s", epoch, last if last > 0 else "?", values)
+        if epoch % max(1, last // 10) == 0 or epoch == last:
+            log.info("epoch %d/%d  %s", epoch, last, validation(trainer))
+
+
+def validation(trainer: Trainer) -> str:
+    """Loss and accuracy of the latest validation."""
+    metrics = trainer.callback_metrics
+    return "  ".join(f"{name} {metrics[name].item():.4f}" for name in ("val/loss", "val/acc") if name in metrics)
 
 
 def progress() -> Callback:
     """The right one for where the output goes."""
-    return RichProgressBar(leave=False) if sys.stdout.isatty() else EpochLines()
+    return RunBar() if sys.stdout.isatty() else EpochLines()

@@ -1,5 +1,8 @@
 """What TensorBoard shows of a run."""
 
+# pyright: reportAttributeAccessIssue=false
+# (the modules that protobuf generates define their names only at import)
+
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,10 +64,10 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log scalars over epochs, whatever step Lightning counts."""
-        epoch = metrics.get("epoch", step)
-        scalars = {name: value for name, value in metrics.items() if name != "epoch"}
-        super().log_metrics(scalars, None if epoch is None else int(epoch))
+        """Log scalars over epochs, the first being 1, where Lightning says the epoch; else over `step`."""
+        if "epoch" in metrics:
+            step = int(metrics["epoch"]) + 1
+        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
     def save(self) -> None:

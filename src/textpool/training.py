@@ -4,19 +4,18 @@ import logging
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from hydra.utils import instantiate
 from lightning import Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
 
+from textpool.checkpoint import BestCheckpoint
+from textpool.checks import whole_number
 from textpool.classifier import TextClassifier
 from textpool.data import SentenceData
 from textpool.progress import progress
-from textpool.study.record import Result, Run, config_hash, now, write_predictions
+from textpool.study.record import PREDICTIONS, Result, Run, claim_folder, config_hash, now, write_predictions
 
 log = logging.getLogger(__name__)
 
@@ -36,37 +35,46 @@ def train(config: dict[str, Any], run: Run) -> Result:
     """
     started, clock = now(), time.perf_counter()
     keep_quiet()
-    run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-
+    ended = claim_folder(run.folder, config)
+    if ended is not None:
+        log.info("%s: finished before, nothing to train", run.name)
+        return ended
+    whole_number("seed", config["seed"], least=0)
+    if config.get("threads"):
+        torch.set_num_threads(config["threads"])
     seed_everything(config["seed"], verbose=False)
     data: SentenceData = instantiate(config["data"], _convert_="all")
     data.setup()
     classifier = TextClassifier(config, data.vocabulary.words, data.labels)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
-    log.info("%s: %s sentences to train on, %s parameters", run.name, f"{len(data.splits.train):,}", f"{n_params:,}")
-
-    checkpoint = ModelCheckpoint(
-        run.folder / "checkpoints",
-        filename="best",
-        monitor=config["monitor"],
-        mode=config["mode"],
-        save_last=True,
-        enable_version_counter=False,
+    log.info(
+        "%s: %s sentences to train on, %s parameters",
+        run.name,
+        f"{len(data.splits.train):,}",
+        f"{n_params:,}",
     )
+
+    checkpoint = BestCheckpoint(run.folder / "checkpoints", monitor=config["monitor"], mode=config["mode"])
     logger = instantiate(config["logger"], save_dir=run.folder) if config.get("logger") else None
     if logger is not None:
         logger.log_hyperparams(hyperparameters(config, run))
     callbacks = [checkpoint, progress(), *instantiate(config.get("callbacks") or {}).values()]
     trainer: Trainer = instantiate(
-        config["trainer"], logger=logger or False, callbacks=callbacks, enable_progress_bar=sys.stdout.isatty()
+        config["trainer"],
+        logger=logger or False,
+        callbacks=callbacks,
+        enable_progress_bar=sys.stdout.isatty(),
     )
-    trainer.fit(classifier, datamodule=data, ckpt_path=config.get("resume"), weights_only=True)
+    last = run.folder / "checkpoints" / "last.ckpt"
+    go_on = config.get("resume") or (last if last.exists() else None)
+    if go_on:
+        log.info("%s: goes on from %s", run.name, go_on)
+    trainer.fit(classifier, datamodule=data, ckpt_path=go_on, weights_only=True)
 
     best = TextClassifier.load_from_checkpoint(checkpoint.best_model_path, weights_only=True)
     metrics, probabilities = evaluate(best, data, config["trainer"])
-    targets = data.test_dataloader().dataset.labels[: len(probabilities)]
-    write_predictions(run.folder / "predictions.csv", data.labels, targets.tolist(), probabilities.tolist())
+    targets = data.encoded["test"].labels[: len(probabilities)]
+    write_predictions(run.folder / PREDICTIONS, data.labels, targets.tolist(), probabilities.tolist())
     result = Result(
         run=run.name,
         status="ok",
@@ -74,7 +82,7 @@ def train(config: dict[str, Any], run: Run) -> Result:
         seed=config["seed"],
         overrides=dict(run.overrides),
         metrics=metrics,
-        best_epoch=torch.load(checkpoint.best_model_path, weights_only=True)["epoch"],
+        best_epoch=torch.load(checkpoint.best_model_path, weights_only=True)["epoch"] + 1,
         n_test=len(targets),
         n_params=n_params,
         values_per_filter=classifier.model.values_per_filter,

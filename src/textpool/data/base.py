@@ -45,6 +45,7 @@ class SentenceData(LightningDataModule, ABC):
         vocabulary: of the training part; there after `setup`.
         labels: names of the classes in the order of their numbers; there after `setup`.
         splits: the sentences as words; there after `setup`.
+        encoded: the same as numbers, by the names of the parts; there after `setup`.
     """
 
     vocabulary: Vocabulary
@@ -67,7 +68,7 @@ class SentenceData(LightningDataModule, ABC):
             raise ValueError("max_length: expected an integer of at least 1 with pad_to=max_length, got None")
         self.shuffle_seed = whole_number("shuffle_seed", shuffle_seed, least=0)
         self.num_workers = whole_number("num_workers", num_workers, least=0)
-        self._encoded: dict[str, EncodedSentences] = {}
+        self.encoded: dict[str, EncodedSentences] = {}
 
     @abstractmethod
     def load(self) -> Splits:
@@ -79,13 +80,13 @@ class SentenceData(LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         """Load, number and keep the sentences, once."""
-        if self._encoded:
+        if self.encoded:
             return
         self.splits = self.load()
         self.vocabulary = self.build_vocabulary(self.splits.train)
         self.labels = sorted({sentence.label for sentence in self.splits.train}, key=_natural)
         for part, sentences in zip(Splits._fields, self.splits, strict=True):
-            self._encoded[part] = self.encode(sentences)
+            self.encoded[part] = self.encode(sentences)
         empty = sum(not sentence.words for part in self.splits for sentence in part)
         if empty:
             log.warning("%d of %d sentences are empty: kept, and pooled to zeros", empty, sum(map(len, self.splits)))
@@ -102,7 +103,7 @@ class SentenceData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches, drawn from the seed and the number of the epoch and from nothing else."""
-        dataset = self._encoded["train"]
+        dataset = self.encoded["train"]
         sampler = DistributedSampler(
             dataset,
             num_replicas=self.trainer.world_size if self.trainer else 1,
@@ -113,15 +114,13 @@ class SentenceData(LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Batches in the order of the data."""
-        return self._loader(self._encoded["val"])
+        return self._loader(self.encoded["val"])
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Batches in the order of the data."""
-        return self._loader(self._encoded["test"])
+        return self._loader(self.encoded["test"])
 
-    def _loader(
-        self, dataset: EncodedSentences, sampler: DistributedSampler[Batch] | None = None
-    ) -> DataLoader[Batch]:
+    def _loader(self, dataset: EncodedSentences, sampler: DistributedSampler[Batch] | None = None) -> DataLoader[Batch]:
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -1,7 +1,7 @@
 """Sentences in memory as tensors, collated a batch at a time."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -75,6 +75,6 @@ def gather_sentences(
     return tokens[index].masked_fill(offset >= lengths[:, None], 0)
 
 
-def as_they_come(batch: Batch) -> Batch:
+def as_they_come(batch: Any) -> Any:
     """The collate function of a dataset that makes whole batches."""
     return batch

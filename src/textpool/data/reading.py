@@ -39,9 +39,7 @@ def read_rows(path: str, file_format: str | None, encoding: str, columns: Column
     """
     name = file_format or Path(path).suffix.lstrip(".").lower()
     if name not in FORMATS:
-        raise ValueError(
-            f"{path}: no format goes by the name {name!r}: set data.format to one of {', '.join(FORMATS)}"
-        )
+        raise ValueError(f"{path}: no format goes by the name {name!r}: set data.format to one of {', '.join(FORMATS)}")
     text = _decode(path, encoding)
     rows = list(FORMATS[name](path, text, columns))
     if not rows:

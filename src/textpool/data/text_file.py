@@ -76,9 +76,7 @@ class TextFileData(SentenceData):
         rng = random.Random(self.seed)
         train = self._read(self.train)
         if len({row.label for row in train}) < 2:
-            raise ValueError(
-                f"{self.train}: expected sentences of at least two classes, got only {train[0].label!r}"
-            )
+            raise ValueError(f"{self.train}: expected sentences of at least two classes, got only {train[0].label!r}")
         test_share = self.test_fraction if self.test is None else 0.0
         val_share = self.val_fraction if self.val is None else 0.0
         if test_share + val_share >= 1:

@@ -26,9 +26,7 @@ class Vocabulary:
         return len(self.words)
 
     @classmethod
-    def build(
-        cls, sentences: Iterable[Sequence[str]], min_freq: int = 1, max_size: int | None = None
-    ) -> "Vocabulary":
+    def build(cls, sentences: Iterable[Sequence[str]], min_freq: int = 1, max_size: int | None = None) -> "Vocabulary":
         """Number the words of `sentences` in alphabetical order.
 
         Args:
@@ -67,9 +65,7 @@ class Tokenizer:
         try:
             self.pattern = re.compile(pattern)
         except re.error as error:
-            raise ValueError(
-                f"token_pattern: expected a regular expression, got {pattern!r} ({error})"
-            ) from error
+            raise ValueError(f"token_pattern: expected a regular expression, got {pattern!r} ({error})") from error
         self.lowercase = lowercase
 
     def __call__(self, sentence: str) -> list[str]:

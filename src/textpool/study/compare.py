@@ -25,47 +25,67 @@ class Comparison:
     study: str
     results: list[Result]
 
-    def rows(self) -> list[list[str]]:
-        """Cells of the table, a row a run; without columns that nothing stands in."""
-        cells = [[cell(result) for _, cell in COLUMNS] for result in self.results]
-        return [[row[index] for index in self._filled(cells)] for row in cells]
-
-    def headings(self) -> list[str]:
-        """Headings of the columns of `rows`."""
-        cells = [[cell(result) for _, cell in COLUMNS] for result in self.results]
-        return [COLUMNS[index][0] for index in self._filled(cells)]
+    def columns(self) -> list[tuple[str, list[str]]]:
+        """Headings of the table with the cells under them, a cell a run; without columns that nothing stands in."""
+        columns = [(heading, [cell(result) for result in self.results]) for heading, cell in COLUMNS]
+        return [(heading, cells) for heading, cells in columns if any(cells)]
 
     def caption(self) -> str:
         """How to read the table."""
         sizes = {result.n_test for result in self.results if result.n_test}
-        step = "".join(f" One of its {n:,} sentences is {100 / n:.2f} points of accuracy." for n in sorted(sizes))
-        return "Of the checkpoint that was best in validation; acc and f1 in % of the test part." + step
+        step = "".join(f" One of {n:,} test sentences is {100 / n:.2f} points of accuracy." for n in sorted(sizes))
+        return "All metrics are of the best epoch; acc and f1 in %." + step
+
+    def errors(self) -> list[str]:
+        """Why runs failed, a line a run."""
+        return [f"{result.run} failed: {result.error}" for result in self.results if result.error]
 
     def show(self) -> None:
-        """Print the table."""
+        """Print the table, without the least of its columns where the terminal is too narrow for all."""
         console = Console(width=None if sys.stdout.isatty() else 120)
-        table = Table(title=f"Study {self.study}", box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
-        for index, heading in enumerate(self.headings()):
-            table.add_column(heading, justify="right" if 0 < index and heading != "error" else "left", overflow="fold")
-        for result, row in zip(self.results, self.rows(), strict=True):
-            table.add_row(*map(Text, row), style="" if result.status == "ok" else "red")
-        console.print(table)
-        console.print(Text(self.caption()))
+        unbounded = Console(width=1000)
+        columns = self.columns()
+        for name in ("test auroc", "test f1", "best epoch", "val acc", "test loss", "values per filter", "parameters"):
+            if unbounded.measure(self._table(columns)).maximum <= console.width:
+                break
+            columns = [column for column in columns if column[0] != name]
+        console.print(self._table(columns))
+        console.print(Text(self.caption()), *(Text(line, style="red") for line in self.errors()), sep="\n")
+
+    def _table(self, columns: list[tuple[str, list[str]]]) -> Table:
+        table = Table(title=f"Study {self.study}", box=box.SIMPLE_HEAD, title_justify="left")
+        for heading, _ in columns:
+            side = "left" if heading in WORDS else "right"
+            table.add_column(heading.replace(" ", "\n", 1), justify=side, no_wrap=True)
+        for index, result in enumerate(self.results):
+            cells = (Text(column[index]) for _, column in columns)
+            table.add_row(*cells, style="" if result.status == "ok" else "red")
+        return table
 
     def markdown(self) -> str:
         """The table as Markdown."""
-        headings = self.headings()
-        ruler = ["---" if index == 0 or heading == "error" else "---:" for index, heading in enumerate(headings)]
-        lines = [headings, ruler, *([cell.replace("|", "\\|") for cell in row] for row in self.rows())]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return f"# Study {self.study}\n\n{table}\n\n{self.caption()}\n"
+        columns = self.columns()
+        headings = [heading for heading, _ in columns]
+        ruler = ["---" if heading in WORDS else "---:" for heading in headings]
+        rows = zip(*(cells for _, cells in columns), strict=True)
+        table = "\n".join(f"| {' | '.join(line)} |" for line in (headings, ruler, *rows))
+        errors = "".join(f"\n- {line}" for line in self.errors())
+        return f"# Study {self.study}\n\n{table}\n\n{self.caption()}\n{errors}".rstrip() + "\n"
 
     def csv(self) -> str:
         """Every value of every run, as it stands in `result.json`."""
         overrides = _names(result.overrides for result in self.results)
         metrics = _names(result.metrics for result in self.results)
         fields = ("run", "status", "error", "pooling", "seed")
-        counts = ("best_epoch", "n_test", "n_params", "values_per_filter", "seconds", "config_hash", "started")
+        counts = (
+            "best_epoch",
+            "n_test",
+            "n_params",
+            "values_per_filter",
+            "seconds",
+            "config_hash",
+            "started",
+        )
         overrides = [name for name in overrides if name not in fields]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -83,10 +103,6 @@ class Comparison:
         """Write `comparison.md` and `comparison.csv`."""
         write_whole(folder / "comparison.md", self.markdown())
         write_whole(folder / "comparison.csv", self.csv())
-
-    @staticmethod
-    def _filled(cells: list[list[str]]) -> list[int]:
-        return [index for index in range(len(COLUMNS)) if any(row[index] for row in cells)]
 
 
 def compare(study: Path) -> Comparison:
@@ -127,6 +143,7 @@ def _count(name: str) -> Callable[[Result], str]:
 
 COLUMNS: list[tuple[str, Callable[[Result], str]]] = [
     ("run", lambda result: result.run),
+    ("status", lambda result: "" if result.status == "ok" else result.status),
     ("test acc", _percent("test/acc")),
     ("test f1", _percent("test/f1")),
     ("test auroc", _percent("test/auroc")),
@@ -136,5 +153,5 @@ COLUMNS: list[tuple[str, Callable[[Result], str]]] = [
     ("parameters", _count("n_params")),
     ("values per filter", _count("values_per_filter")),
     ("seconds", lambda result: f"{result.seconds:.1f}"),
-    ("error", lambda result: result.error or ""),
 ]
+WORDS = ("run", "status")

@@ -17,12 +17,11 @@ from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from textpool.study.compare import compare
-from textpool.study.record import Result, Run, now
+from textpool.study.compare import Comparison, compare
+from textpool.study.record import Result, Run, RunExistsError, now
 
-USERS_ERRORS = (ValueError, OSError, OmegaConfBaseException)  # said in a line: the traceback explains nothing more
 UNNAMED = ("study", "resume", "experiment", "overwrite")  # overrides that are no part of a run's name
 
 
@@ -69,7 +68,7 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str], swept: Sequen
         word = Path(value).name if isinstance(value, str) and "/" in value else str(value)
         key = "" if name in choices else name.rsplit(".", 1)[-1] + ("_" if isinstance(value, str) else "")
         parts.append(key + word)
-    name = "-".join(re.sub(r"[^\w.+]+", "_", part).strip("_") for part in parts)
+    name = "-".join(re.sub(r"[^\w.+]+|__+", "_", part).strip("_") for part in parts)
     if len(name) > 80:  # file systems end at 255, tables and legends much earlier
         name = name[:70] + "-" + hashlib.sha256(" ".join(overrides).encode()).hexdigest()[:8]
     return name
@@ -97,7 +96,13 @@ def resume_arguments(arguments: Sequence[str]) -> list[str]:
         )
     own = [line for line in yaml.safe_load(settings.read_text(encoding="utf-8")) if not line.startswith("resume=")]
     added = [argument for argument in arguments if not argument.startswith("resume=")]
-    return [*own, *added, f"resume='{checkpoint.resolve()}'", f"study='{folder.parent.name}'", f"hydra.run.dir='{folder}'"]
+    return [
+        *own,
+        *added,
+        f"resume='{checkpoint.resolve()}'",
+        f"study='{folder.parent.name}'",
+        f"hydra.run.dir='{folder}'",
+    ]
 
 
 class StudyCallback(Callback):
@@ -105,8 +110,8 @@ class StudyCallback(Callback):
 
     def __init__(self, swept: Sequence[str] | None = None) -> None:
         self.swept = swept
-        self.started = now()
-        self.clock = time.time()
+        self.sweep_started = now()
+        self.started, self.clock = now(), time.time()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note what is swept: every job composes its configuration anew and would not know."""
@@ -120,17 +125,21 @@ class StudyCallback(Callback):
         self.started, self.clock = now(), time.time()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Record a failure, and in a sweep go on."""
-        if job_return.status != JobStatus.FAILED:
-            return
+        """Show what a run alone gave; record a failure, and in a sweep go on."""
         folder = Path(config.hydra.runtime.output_dir)
+        alone = config.hydra.mode != RunMode.MULTIRUN
+        if job_return.status != JobStatus.FAILED:
+            if alone:
+                Comparison(folder.parent.name, [Result.read(folder)]).show()
+                print(f"\nfiles:  {shown(folder)}\ncurves: tensorboard --logdir {shown(folder.parent)}")
+            return
         error = root_cause(job_return._return_value)
         traceback_file = folder / f"{config.hydra.job.name}.log"
         with traceback_file.open("a", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
-        failed_result(config, error, self.started, time.time() - self.clock).write(folder)
-        alone = config.hydra.mode != RunMode.MULTIRUN
-        if alone and not isinstance(error, USERS_ERRORS):
+        if not isinstance(error, RunExistsError):
+            failed_result(config, error, self.started, time.time() - self.clock).write(folder)
+        if alone and not users_error(error):
             traceback.print_exception(error, file=sys.stderr)
         print(f"error: {describe(error)}\n(traceback: {shown(traceback_file)})", file=sys.stderr)
         if alone:
@@ -144,8 +153,8 @@ class StudyCallback(Callback):
         comparison = compare(study)
         comparison.write(study)
         comparison.show()
-        print(f"\ntensorboard --logdir {study}")
-        if any(result.status != "ok" and result.started >= self.started for result in comparison.results):
+        print(f"\ntable:  {study}/comparison.md\ncurves: tensorboard --logdir {study}")
+        if any(result.status != "ok" and result.started >= self.sweep_started for result in comparison.results):
             raise SystemExit(1)
 
 
@@ -156,10 +165,18 @@ def root_cause(error: BaseException) -> BaseException:
     return error
 
 
+def users_error(error: BaseException) -> bool:
+    """Whether the user caused it: then its message says all, and a traceback nothing more."""
+    known = isinstance(error, ValueError | OSError | ImportError | OmegaConfBaseException)
+    return known or type(error).__name__ == "MisconfigurationException"  # Lightning's; too slow to import here
+
+
 def describe(error: BaseException) -> str:
-    """An error in a line; a ValueError speaks for itself."""
+    """An error in a line; what a user caused speaks for itself."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key}: a value is needed: set {error.full_key}=…"
     text = " ".join(str(error).split("\n    full_key", 1)[0].split())
-    return text if isinstance(error, USERS_ERRORS) and text else f"{type(error).__name__}: {text}"
+    return text if users_error(error) and text else f"{type(error).__name__}: {text}"
 
 
 def failed_result(config: DictConfig, error: BaseException, started: str, seconds: float) -> Result:

@@ -14,7 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 RESULT = "result.json"
+CONFIG = "config.yaml"
+PREDICTIONS = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Result:
         seed: of the training.
         overrides: what the command set, name → value.
         metrics: of the best checkpoint, by names such as `test/acc`; shares of 1, not per cent.
-        best_epoch: of that checkpoint, counted from 0.
+        best_epoch: of that checkpoint, counted from 1.
         n_test: sentences in the test part.
         n_params: trainable parameters.
         values_per_filter: values that the pooling keeps of each filter.
@@ -114,13 +118,69 @@ def write_predictions(
             writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row)])
 
 
-def config_hash(config: Mapping[str, Any]) -> str:
-    """A short name for what decides the numbers of a run, the same for configurations that mean the same.
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration decides the numbers of a run.
 
     Left out: where the run is written, how it is shown, and `k`, which counts only where a strategy takes it.
     """
-    decisive = {key: value for key, value in config.items() if key not in ("study", "resume", "logger", "k")}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+    aside = ("study", "resume", "overwrite", "logger", "k")
+    return {key: value for key, value in config.items() if key not in aside}
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """A short name for the numbers of a run: the same for configurations that mean the same."""
+    return hashlib.sha256(json.dumps(decisive(config), sort_keys=True).encode()).hexdigest()[:16]
+
+
+class RunExistsError(ValueError):
+    """The folder of a run holds another run already."""
+
+
+def claim_folder(folder: Path, config: Mapping[str, Any]) -> Result | None:
+    """Make the folder of a run ready, and lose nothing that another run left there.
+
+    A run that has ended well is not run again. One that was broken off keeps its checkpoints, to go on from;
+    one that failed starts anew.
+
+    Args:
+        folder: of the run.
+        config: of the run, resolved; `overwrite` says whether another run may be replaced.
+
+    Returns:
+        The result, if this very run has ended well before.
+
+    Raises:
+        RunExistsError: if the folder holds a run with other settings, naming those.
+    """
+    settings = folder / CONFIG
+    if settings.exists() and not config.get("resume"):
+        before = yaml.safe_load(settings.read_text(encoding="utf-8"))
+        changes = differences(decisive(before), decisive(config))
+        if changes and not config.get("overwrite"):
+            raise RunExistsError(
+                f"{folder} holds a run with other settings ({'; '.join(changes[:5])}): "
+                "choose another study=…, or replace that run with overwrite=true"
+            )
+        ended = Result.read(folder) if (folder / RESULT).exists() else None
+        if ended is not None and ended.status == "ok" and not config.get("overwrite"):
+            return ended
+        if ended is not None or config.get("overwrite"):
+            for old in [*folder.glob("events.out.tfevents.*"), *folder.glob("checkpoints/*.ckpt")]:
+                old.unlink()  # TensorBoard would show the old run's hyperparameters, and the new run go on from it
+            for name in (RESULT, PREDICTIONS):
+                (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(settings, yaml.safe_dump(dict(config), sort_keys=False))
+    return None
+
+
+def differences(before: Any, after: Any, name: str = "") -> list[str]:
+    """Settings in which two configurations differ, such as `optimizer.lr: 0.003, now 0.01`."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = list(dict.fromkeys([*before, *after]))
+        inner = (differences(before.get(key), after.get(key), f"{name}.{key}".lstrip(".")) for key in keys)
+        return [difference for found in inner for difference in found]
+    return [] if before == after else [f"{name}: {before}, now {after}"]
 
 
 def now() -> str:
