@@ -14,10 +14,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
 
-# The HParams page takes the columns of one run's record for all runs and shows the first five of each kind:
-# every run writes the same record, what matters first.
-HPARAMS = ("pooling", "k", "seed", "lr", "data", "batch_size", "dropout", "window_mask")
-METRICS = ("test/acc", "test/f1", "test/loss", "best/val_acc", "best/epoch")
+# The HParams page takes the columns of one run's record for all runs, so every run writes the same record. It
+# shows the first five of each kind: hyperparameters sorted by whether they differ, then by name; metrics as given.
+HPARAMS = {"pooling": True, "k": True, "seed": True, "lr": True, "data": False, "dropout": False, "window_mask": False}
+METRICS = ("test/acc", "test/f1", "test/loss", "val/best_acc", "val/best_epoch")
 
 ALL_RUNS = {
     "validation": {"accuracy": ["Multiline", ["val/acc"]], "loss": ["Multiline", ["val/loss"]]},
@@ -52,14 +52,15 @@ class RunLogger(TensorBoardLogger):
             metrics: unused; metrics are ordinary scalars.
             step: unused.
         """
-        columns = hparams.hparams_config_pb(
-            hparams=[hparams.HParam(name) for name in HPARAMS],
-            metrics=[hparams.Metric(name) for name in METRICS],
+        record = api_pb2.Experiment(
+            hparam_infos=[api_pb2.HParamInfo(name=name, differs=differs) for name, differs in HPARAMS.items()],
+            metric_infos=[hparams.Metric(name).as_proto() for name in METRICS],
+            time_created_secs=time.time(),
         )
         values = {name: params[name] for name in HPARAMS if params.get(name) is not None}
-        self._write(columns)
+        self._write(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=record))
         # Named after the run: runs with the same values (another sweep's) stay rows of their own.
-        self._write(hparams.hparams_pb(values, trial_id=str(self.version), start_time_secs=time.time()))
+        self._add(hparams.hparams_pb(values, trial_id=str(self.version), start_time_secs=time.time()))
         self.experiment.add_custom_scalars(ALL_RUNS)
 
     @rank_zero_only
@@ -86,18 +87,15 @@ class RunLogger(TensorBoardLogger):
             self.experiment.flush()
             return
         ended = api_pb2.STATUS_SUCCESS if status == "finished" else api_pb2.STATUS_FAILURE
-        data = plugin_data_pb2.HParamsPluginData(
-            session_end_info=plugin_data_pb2.SessionEndInfo(status=ended, end_time_secs=time.time())
-        )
-        end = Summary.Value(
-            tag=metadata.SESSION_END_INFO_TAG,
-            metadata=metadata.create_summary_metadata(data),
-            tensor=metadata.NULL_TENSOR,
-        )
-        self._write(Summary(value=[end]))
+        session_end = plugin_data_pb2.SessionEndInfo(status=ended, end_time_secs=time.time())
+        self._write(metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=session_end))
         self.experiment.close()
 
-    def _write(self, summary: Summary) -> None:
+    def _write(self, tag: str, data: plugin_data_pb2.HParamsPluginData) -> None:
+        described = metadata.create_summary_metadata(data)
+        self._add(Summary(value=[Summary.Value(tag=tag, metadata=described, tensor=metadata.NULL_TENSOR)]))
+
+    def _add(self, summary: Summary) -> None:
         writer = self.experiment._get_file_writer()
         if writer is None:
             raise RuntimeError("the SummaryWriter has no file to write to")

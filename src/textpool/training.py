@@ -92,7 +92,7 @@ def train(config: dict[str, Any], run: Run) -> Result:
     )
     if logger is not None:
         tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
-        best_epoch = {"best/val_acc": metrics["val/acc"], "best/epoch": result.best_epoch}
+        best_epoch = {"val/best_acc": metrics["val/acc"], "val/best_epoch": result.best_epoch}
         logger.log_metrics(tested | best_epoch, step=result.best_epoch)
         logger.finalize("finished")
     result.write(run.folder)
@@ -128,7 +128,6 @@ def hyperparameters(config: dict[str, Any], run: Run) -> dict[str, Any]:
         "seed": config["seed"],
         "lr": config["optimizer"].get("lr"),
         "data": run.choices["data"],
-        "batch_size": config["data"].get("batch_size"),
         "dropout": config["model"].get("dropout"),
         "window_mask": config["model"].get("window_mask"),
     }

@@ -17,9 +17,9 @@ class Pooling(nn.Module, ABC):
     constructor sets `size`; if the result changes with the order of the sentence, it sets `ordered`.
 
     `forward` sees to what holds for every strategy, so that `pool` need not: padding arrives in `pool` as
-    zeros, whatever stood there; half precision arrives as float32; a sentence without a real position gets
-    zeros, whatever `pool` says; wrong shapes never reach `pool`. What remains for `pool` is not to count the
-    zeros of the padding as values.
+    zeros, whatever stood there; half precision arrives as float32 (weights stay float32, as under autocast); a
+    sentence without a real position gets zeros, whatever `pool` says; wrong shapes never reach `pool`. What
+    remains for `pool` is not to count the zeros of the padding as values.
 
     Attributes:
         size: values per channel, known from the constructor on.

@@ -1,0 +1,73 @@
+"""Shared by all tests: shapes are checked on every call, and configurations are composed as `train.py` does."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import jaxtyping
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from jaxtyping import install_import_hook
+from omegaconf import OmegaConf
+
+install_import_hook("textpool", "beartype.beartype")
+# No database and, in CI, no dice: a red run can be repeated, and no files are left behind.
+hypothesis.settings.register_profile(
+    "textpool", deadline=None, max_examples=40, database=None, derandomize="CI" in os.environ
+)
+hypothesis.settings.load_profile("textpool")
+
+ROOT = Path(__file__).parent.parent
+CONF = ROOT / "conf"
+
+Compose = Callable[..., dict[str, Any]]
+
+
+def compose_config(*overrides: str, searchpath: Path | None = None) -> dict[str, Any]:
+    """A resolved configuration, without its section for Hydra itself."""
+    extra = [f"hydra.searchpath=[file://{searchpath}]"] if searchpath else []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", [*extra, *overrides]), resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the contract tests to strategies that live elsewhere."""
+    parser.addoption("--config-dir", type=Path, help="folder with a pooling/ of your own, for the contract tests")
+
+
+@pytest.fixture
+def config() -> Compose:
+    """Compose a configuration from overrides."""
+    return compose_config
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `make_pooling` over every file in conf/pooling, and in --config-dir."""
+    if "make_pooling" not in metafunc.fixturenames:
+        return
+    extra = metafunc.config.getoption("--config-dir")
+    makers, names = [], []
+    for folder in [CONF, *([extra.resolve()] if extra else [])]:
+        for file in sorted(folder.glob("pooling/*.yaml")):
+            for k in (1, 3):
+                section = compose_config(f"pooling={file.stem}", f"k={k}", searchpath=extra and extra.resolve())[
+                    "pooling"
+                ]
+                if k > 1 and section == makers[-1][0]:
+                    continue  # takes no k: once is enough
+                makers.append((section, instantiate(section)))
+                names.append(f"{file.stem}-k{k}")
+    metafunc.parametrize("make_pooling", [make for _, make in makers], ids=names)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Switch jaxtyping's checks off: torch's tracers cannot look through them, and ours of wrong types come later."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
