@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from jaxtyping import install_import_hook
 from omegaconf import OmegaConf
 
-install_import_hook("textpool", "beartype.beartype")
+install_import_hook(["textpool.pooling", "textpool.model", "textpool.data.batches"], "beartype.beartype")
 # No database and, in CI, no dice: a red run can be repeated, and no files are left behind.
 hypothesis.settings.register_profile(
     "textpool", deadline=None, max_examples=40, database=None, derandomize="CI" in os.environ

@@ -47,7 +47,7 @@ class TextClassifier(LightningModule):
                 **({"auroc": MulticlassAUROC(n_classes)} if n_classes == 2 else {}),
             }
         )
-        self.mean_loss = MeanMetric()
+        self.mean_loss = MeanMetric(nan_strategy="disable")
         # What the batches of an epoch gave: one pass over it at the end is cheaper than an update a batch.
         # A list a part: Lightning validates before it ends the training epoch.
         self._seen: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
@@ -72,7 +72,7 @@ class TextClassifier(LightningModule):
         loss = F.cross_entropy(logits, targets)
         if not math.isfinite(loss):
             raise ValueError(
-                f"train/loss became {loss.item()} in epoch {self.current_epoch}: a smaller optimizer.lr may help"
+                f"train/loss became {loss.item()} in epoch {self.current_epoch + 1}: a smaller optimizer.lr may help"
             )
         self.log_dict({"train/loss": loss, "train/acc": (logits.argmax(-1) == targets).float().mean()})
 

@@ -142,6 +142,7 @@ def keep_quiet() -> None:
     for message in (
         r"The '\w+_dataloader' does not have many workers",  # the data are in memory
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own affair
+        r"You requested to overfit but enabled train dataloader shuffling",  # as it should be
         r"Checkpoint directory .* exists and is not empty",  # a run that goes on
     ):
         warnings.filterwarnings("ignore", message=f".*{message}")

@@ -1,10 +1,12 @@
 """A LightningDataModule over labelled sentences; a source only says where its sentences come from."""
 
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, DistributedSampler
 
@@ -82,7 +84,8 @@ class SentenceData(LightningDataModule, ABC):
         """Load, number and keep the sentences, once."""
         if self.encoded:
             return
-        self.splits = self.load()
+        cut = ([Sentence(words[: self.max_length], label) for words, label in part] for part in self.load())
+        self.splits = Splits(*cut)
         self.vocabulary = self.build_vocabulary(self.splits.train)
         self.labels = sorted({sentence.label for sentence in self.splits.train}, key=_natural)
         for part, sentences in zip(Splits._fields, self.splits, strict=True):
@@ -128,10 +131,11 @@ class SentenceData(LightningDataModule, ABC):
             collate_fn=as_they_come,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            generator=torch.Generator(),  # else each pass over the data moves the generator that dropout draws from
         )
 
 
-def _natural(label: str) -> tuple[bool, int, str]:
+def _natural(label: str) -> tuple[bool, float, str]:
     """Sort numbers by size and before words: 2 before 10 before a."""
-    number = label.lstrip("-").isdecimal()
-    return (not number, int(label) if number else 0, label)
+    number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", label) is not None
+    return (not number, float(label) if number else 0.0, label)

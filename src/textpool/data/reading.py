@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -29,18 +29,18 @@ def read_rows(path: str, file_format: str | None, encoding: str, columns: Column
 
     Args:
         path: of the file.
-        file_format: `txt` (a label, white space, the sentence), `csv`, `tsv` (with a header) or `jsonl`; None: by
-            the extension.
+        file_format: `txt` (a label, white space, the sentence), `csv`, `tsv` (with a header; quotation marks
+            mean something in csv only) or `jsonl`; None: by the extension.
         encoding: of the file; a byte order mark is skipped.
         columns: where text and label stand in `csv`, `tsv` and `jsonl`.
 
     Raises:
         ValueError: naming file, line and remedy.
     """
+    text = _decode(path, encoding)
     name = file_format or Path(path).suffix.lstrip(".").lower()
     if name not in FORMATS:
         raise ValueError(f"{path}: no format goes by the name {name!r}: set data.format to one of {', '.join(FORMATS)}")
-    text = _decode(path, encoding)
     rows = list(FORMATS[name](path, text, columns))
     if not rows:
         raise ValueError(f"{path}: the file holds no sentence: expected at least one line with a label")
@@ -59,9 +59,9 @@ def _decode(path: str, encoding: str) -> str:
     except LookupError:
         raise ValueError(f"data.encoding: no encoding goes by the name {encoding!r}; try utf-8") from None
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1  # in `content` a byte order mark may stand before it
         raise ValueError(
-            f"{path}:{line}: byte 0x{content[error.start]:02x} is not {encoding}: "
+            f"{path}:{line}: byte 0x{error.object[error.start]:02x} is not {encoding}: "
             "set data.encoding to the file's encoding, such as iso-8859-1 or cp1252"
         ) from None
 
@@ -85,34 +85,37 @@ def _read_labelled_lines(path: str, text: str, columns: Columns) -> Iterator[Row
         yield Row(rest[0] if rest else "", label, number)
 
 
-def _read_table(path: str, text: str, columns: Columns, delimiter: str) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    start = 1
+def _read_table(path: str, text: str, columns: Columns, **dialect: Any) -> Iterator[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, **dialect)
+    end = 0  # line in which the record before ended
     try:
-        header = reader.fieldnames or []
+        header = list(reader.fieldnames or [])
         missing = [column for column in columns if column not in header]
-        if header and missing:
+        if text.strip() and missing:
             raise ValueError(
-                f"{path}:1: no column {missing[0]!r}: the header has {', '.join(map(repr, header))}; "
+                f"{path}:1: no column {missing[0]!r}: the header has {', '.join(map(repr, header)) or 'none'}; "
                 "set data.text_column and data.label_column"
             )
-        start = reader.line_num + 1
+        end = reader.line_num
         for record in reader:
+            surplus = record.pop(None, [])  # pyright: ignore[reportArgumentType, reportCallIssue]
+            # the line where the record begins: it may have line feeds of its own
+            line = reader.line_num - sum(field.count("\n") for field in (*record.values(), *surplus) if field)
             label, sentence = record[columns.label], record[columns.text]
             if sentence is None or label is None or not label.strip():
                 raise ValueError(
-                    f"{path}:{start}: line without a label: expected {len(header)} columns separated by {delimiter!r}, "
-                    f"{columns.label!r} not empty"
+                    f"{path}:{line}: line without a label: expected {len(header)} columns separated by "
+                    f"{dialect['delimiter']!r}, {columns.label!r} not empty"
                 )
-            if None in record:
+            if surplus:
                 raise ValueError(
-                    f"{path}:{start}: {len(header) + len(record[None])} columns where the header has {len(header)}: "
-                    f"put text with a {delimiter!r} in it in double quotes"
+                    f"{path}:{line}: {len(header) + len(surplus)} columns where the header has {len(header)}: "
+                    f"is there a {dialect['delimiter']!r} in the text? In csv, double quotes around the text allow it"
                 )
-            yield Row(sentence, label.strip(), start)
-            start = reader.line_num + 1
+            yield Row(sentence, label.strip(), line)
+            end = reader.line_num
     except csv.Error as error:
-        raise ValueError(f"{path}:{start}: cannot be read as a table: {error}") from error
+        raise ValueError(f"{path}:{end + 1}: cannot be read as a table from this line on: {error}") from error
 
 
 def _read_json_lines(path: str, text: str, columns: Columns) -> Iterator[Row]:
@@ -139,6 +142,6 @@ def _read_json_lines(path: str, text: str, columns: Columns) -> Iterator[Row]:
 FORMATS: dict[str, Callable[[str, str, Columns], Iterator[Row]]] = {
     "txt": _read_labelled_lines,
     "csv": partial(_read_table, delimiter=","),
-    "tsv": partial(_read_table, delimiter="\t"),
+    "tsv": partial(_read_table, delimiter="\t", quoting=csv.QUOTE_NONE),  # a quotation mark is text like any other
     "jsonl": _read_json_lines,
 }

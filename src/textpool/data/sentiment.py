@@ -82,6 +82,7 @@ class SentimentData(SentenceData):
 
 
 def _span(name: str, value: Sequence[int]) -> tuple[int, int]:
-    if not isinstance(value, Sequence) or len(value) != 2 or value[0] > value[1]:
+    if not isinstance(value, Sequence) or len(value) != 2:
         raise ValueError(f"{name}: expected two integers [least, most], got {value!r}")
-    return whole_number(name, value[0], least=1), whole_number(name, value[1], least=1)
+    least = whole_number(name, value[0], least=1)
+    return least, whole_number(name, value[1], least=least)

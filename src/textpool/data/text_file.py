@@ -37,7 +37,7 @@ class TextFileData(SentenceData):
 
     def __init__(
         self,
-        train: str | None,
+        train: str,
         test: str | None = None,
         val: str | None = None,
         val_fraction: float = 0.1,
@@ -54,18 +54,19 @@ class TextFileData(SentenceData):
         **batching: Any,
     ) -> None:
         super().__init__(**batching)
-        if train is None:
-            raise ValueError("data.train: expected the path of a file of labelled sentences, got none")
+        for name, path in (("train", train), ("test", test), ("val", val)):
+            if not isinstance(path, str) and (path is not None or name == "train"):
+                raise ValueError(f"{name}: expected the path of a file of labelled sentences, got {path!r}")
         self.train, self.test, self.val = train, test, val
-        self.val_fraction = fraction("data.val_fraction", val_fraction)
-        self.test_fraction = fraction("data.test_fraction", test_fraction)
-        self.seed = whole_number("data.seed", seed, least=0)
-        self.format = None if format is None else one_of("data.format", format, FORMATS)
+        self.val_fraction = fraction("val_fraction", val_fraction)
+        self.test_fraction = fraction("test_fraction", test_fraction)
+        self.seed = whole_number("seed", seed, least=0)
+        self.format = None if format is None else one_of("format", format, FORMATS)
         self.encoding = encoding
         self.columns = Columns(text_column, label_column)
         self.tokenize = Tokenizer(token_pattern, lowercase)
-        self.min_freq = min_freq
-        self.max_size = max_size
+        self.min_freq = whole_number("min_freq", min_freq, least=1)
+        self.max_size = None if max_size is None else whole_number("max_size", max_size, least=3)
 
     def build_vocabulary(self, train: Sequence[Sentence]) -> Vocabulary:
         """The vocabulary, from the training part only."""
@@ -80,9 +81,8 @@ class TextFileData(SentenceData):
         test_share = self.test_fraction if self.test is None else 0.0
         val_share = self.val_fraction if self.val is None else 0.0
         if test_share + val_share >= 1:
-            raise ValueError(
-                f"data.val_fraction + data.test_fraction: expected less than 1, got {test_share + val_share}"
-            )
+            raise ValueError(f"val_fraction + test_fraction: expected less than 1, got {test_share + val_share}")
+        n_sentences = len(train)
         held_out: dict[str, list[Row]] = {}
         for part, share in (("test", test_share), ("val", val_share / (1 - test_share))):
             train, held_out[part] = hold_out(train, share, rng)
@@ -91,7 +91,7 @@ class TextFileData(SentenceData):
         for part, rows in (("test", test), ("val", val)):
             if not rows:
                 raise ValueError(
-                    f"{self.train}: {len(train)} sentences are too few to hold out a part: "
+                    f"{self.train}: {n_sentences} sentences are too few to hold out a part: "
                     f"give data.{part}, or a larger data.{part}_fraction"
                 )
         known = {row.label for row in train}

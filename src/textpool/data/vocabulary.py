@@ -19,7 +19,8 @@ class Vocabulary:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        self.index = {word: number for number, word in enumerate(self.words)}
+        # without <PAD>: a user's word of that name must not become a hole in the sentence
+        self.index = {word: number for number, word in enumerate(self.words) if word != PAD}
         self.unknown = self.index.get(UNK)
 
     def __len__(self) -> int:

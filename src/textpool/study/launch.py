@@ -68,7 +68,7 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str], swept: Sequen
         word = Path(value).name if isinstance(value, str) and "/" in value else str(value)
         key = "" if name in choices else name.rsplit(".", 1)[-1] + ("_" if isinstance(value, str) else "")
         parts.append(key + word)
-    name = "-".join(re.sub(r"[^\w.+]+|__+", "_", part).strip("_") for part in parts)
+    name = "-".join(re.sub(r"(?:[^\w.+]|_)+", "_", part).strip("_") for part in parts)
     if len(name) > 80:  # file systems end at 255, tables and legends much earlier
         name = name[:70] + "-" + hashlib.sha256(" ".join(overrides).encode()).hexdigest()[:8]
     return name

@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: compare test test-all lint clean
+
+compare: $(VENV)/installed  ## train and compare max, average and k-max pooling
+	$(BIN)/python scripts/train.py -m pooling=max,avg,kmax
+
+test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
+	$(BIN)/pytest
+
+test-all: $(VENV)/installed-test lint  ## also what takes long
+	$(BIN)/pytest -m ''
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "textpool needs Python 3.11 or later: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/installed

@@ -1,0 +1,99 @@
+"""Words to numbers: the same number in every run, and none that training has not seen."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textpool.data import Tokenizer, Vocabulary
+
+SENTENCES = [["b", "a", "c"], ["b", "c", "B"], ["b", "d"]]  # b 3, c 2, a B d 1
+
+
+def test_words_are_numbered_alphabetically():
+    """Numbers do not hang on the order in which words occur."""
+    vocabulary = Vocabulary.build(SENTENCES)
+    assert vocabulary.words == ["<PAD>", "<UNK>", "B", "a", "b", "c", "d"]
+    assert len(vocabulary) == 7
+    assert Vocabulary.build(reversed(SENTENCES)).words == vocabulary.words
+    assert vocabulary.encode(["d", "never", "a"]) == [6, 1, 3]
+    assert vocabulary.encode([]) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({"min_freq": 2}, ["b", "c"]),
+        ({"min_freq": 4}, []),
+        ({"max_size": 3}, ["b"]),
+        ({"max_size": 5}, ["B", "b", "c"]),  # of the words that occur once the alphabet's first stays
+        ({"max_size": 100}, ["B", "a", "b", "c", "d"]),
+        ({"min_freq": 2, "max_size": 3}, ["b"]),
+    ],
+)
+def test_rare_words_become_unknown(limits, kept):
+    """`min_freq` and `max_size` keep the most frequent words; `max_size` counts `<PAD>` and `<UNK>`."""
+    vocabulary = Vocabulary.build(SENTENCES, **limits)
+    assert vocabulary.words == ["<PAD>", "<UNK>", *kept]
+    assert [word for word in "Babcd" if vocabulary.encode([word]) != [1]] == kept
+
+
+@given(st.lists(st.lists(st.text(min_size=1).filter(lambda word: word not in ("<PAD>", "<UNK>")))))
+def test_training_sentences_survive_numbering(sentences):
+    """Without limits every word of the training part comes back, and no two words share a number."""
+    vocabulary = Vocabulary.build(sentences)
+    assert vocabulary.words[:2] == ["<PAD>", "<UNK>"]
+    assert vocabulary.words[2:] == sorted({word for sentence in sentences for word in sentence})
+    for sentence in sentences:
+        assert [vocabulary.words[number] for number in vocabulary.encode(sentence)] == sentence
+
+
+def test_special_tokens_in_text_get_no_second_number():
+    """`<UNK>` in a file (as in preprocessed corpora) is the unknown word, not a word of its own."""
+    vocabulary = Vocabulary.build([["<UNK>", "a", "<PAD>"]])
+    assert vocabulary.words == ["<PAD>", "<UNK>", "a"]
+    assert vocabulary.encode(["a", "<UNK>"]) == [2, 1]
+
+
+def test_word_without_number_is_left_out_where_nothing_is_unknown():
+    """The lesson's vocabulary has no `<UNK>`: predicting another text must not crash."""
+    assert Vocabulary(["<PAD>", "a", "b"]).encode(["b", "never", "a"]) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "words"),
+    [
+        (Tokenizer(), ["It's", "Great,", "isn't", "it?"]),
+        (Tokenizer(lowercase=True), ["it's", "great,", "isn't", "it?"]),
+        (Tokenizer(r"\w+|[^\w\s]"), ["It", "'", "s", "Great", ",", "isn", "'", "t", "it", "?"]),
+        (Tokenizer(r"(\w)\w*", lowercase=True), ["it", "s", "great", "isn", "t", "it"]),
+    ],
+)
+def test_pattern_finds_words(tokenizer, words):
+    """A word is the whole match of the pattern, groups or not; white space around is none."""
+    assert tokenizer("  It's Great,\tisn't it?\n") == words
+
+
+@pytest.mark.parametrize("text", ["", " \t\n"])
+def test_blank_text_has_no_words(text):
+    """A sentence of white space is an empty sentence, not one empty word."""
+    assert Tokenizer()(text) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Vocabulary.build([], min_freq=0), "^min_freq: expected an integer of at least 1, got 0"),
+        (lambda: Vocabulary.build([], max_size=2), "^max_size: expected an integer of at least 3, got 2"),
+        (lambda: Tokenizer("("), r"^token_pattern: expected a regular expression, got '\('"),
+    ],
+)
+def test_bad_setting_of_words_is_named(make, message):
+    """Whoever mistypes a setting reads its name and what is allowed."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_word_pad_in_a_sentence_is_no_padding():
+    """A user's word of that name must not become a hole in the sentence."""
+    assert Vocabulary(["<PAD>", "<UNK>", "a"]).encode(["a", "<PAD>", "a"]) == [2, 1, 2]
+    assert Vocabulary(["<PAD>", "a"]).encode(["a", "<PAD>", "a"]) == [1, 1]

@@ -1,0 +1,75 @@
+"""Names of runs, and how Hydra's words are read."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textpool.study.launch import parse_overrides, run_name, swept_names
+
+CHOICES = {"pooling": "kmax", "data": "sentiment", "optimizer": "adam"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "swept", "name"),
+    [
+        ([], None, "kmax"),
+        (["pooling=kmax"], ["pooling"], "kmax"),
+        (["pooling=kmax", "k=5"], ["k"], "kmax-k5"),
+        (["pooling=kmax", "k=5", "seed=1"], ["pooling", "k", "seed"], "kmax-k5-seed1"),
+        (["k=5", "seed=1"], ["seed"], "kmax-seed1"),
+        (["pooling.k=5"], None, "kmax-k5"),
+        (["optimizer.lr=1e-3"], None, "kmax-lr0.001"),
+        (["data=sentiment"], None, "kmax-sentiment"),
+        (["model.window_mask=none"], None, "kmax-window_mask_none"),
+        (["model.kernel_sizes=[2,3]"], None, "kmax-kernel_sizes_2_3"),
+        (["data.train=../a/my file.csv"], None, "kmax-train_my_file.csv"),
+        (["study=mine", "overwrite=true", "experiment=lesson"], None, "kmax"),
+        (["+trainer.precision=bf16-mixed"], ["trainer.precision"], "kmax-precision_bf16_mixed"),
+    ],
+)
+def test_run_names(overrides: list[str], swept: list[str] | None, name: str) -> None:
+    """Short, readable, with what was swept and no equals sign."""
+    assert run_name(CHOICES, overrides, swept) == name
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\\'\n\r\0"), max_size=300))
+def test_run_names_fit_every_file_system(value: str) -> None:
+    """Whatever a value holds."""
+    name = run_name(CHOICES, [f"data.train='{value}'"], None)
+    assert len(name) <= 80
+    assert not set(name) & set("=/ :*?\"'<>|,")
+
+
+def test_long_names_stay_different() -> None:
+    """Cut, but not to the same."""
+    names = {run_name(CHOICES, [f"data.train='{'long' * 30}{i}'"], None) for i in range(3)}
+    assert len(names) == 3
+
+
+def test_what_is_swept() -> None:
+    """Choices, ranges and globs; not what has one value."""
+    overrides = ["pooling=max,avg", "k=3", "seed=range(3)", "data=glob(*)", "+a.b=1,2", "model.kernel_sizes=[2,3]"]
+    assert swept_names(overrides) == ["pooling", "seed", "data", "a.b"]
+
+
+def test_overrides_as_values() -> None:
+    """Numbers stay numbers; the rest is text."""
+    overrides = ["k=5", "optimizer.lr=0.1", "+x.y=true", "pooling=max", "data.test=null", "model.kernel_sizes=[2,3]"]
+    assert parse_overrides(overrides) == {
+        "k": 5,
+        "optimizer.lr": 0.1,
+        "x.y": True,
+        "pooling": "max",
+        "data.test": None,
+        "model.kernel_sizes": "[2,3]",
+    }
+
+
+def test_a_study_needs_neither_torch_nor_lightning() -> None:
+    """They take seconds to import: --help, errors in overrides and tables must not wait for them."""
+    code = "import sys, textpool.study.launch; print(*{'torch', 'lightning', 'torchmetrics'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,212 @@
+"""The commands as a user types them, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+
+SMALL = ("data.n_train=128", "data.n_val=64", "data.n_test=64", "trainer.max_epochs=2")
+Done = subprocess.CompletedProcess[str]
+
+
+def script(name: str, *arguments: str, cwd: Path, stdin: str = "", path: Path | None = None) -> Done:
+    environment = {**os.environ, "PYTHONPATH": str(path or "")}
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, input=stdin, env=environment)
+
+
+def train(*arguments: str, cwd: Path, path: Path | None = None) -> Done:
+    return script("train", *arguments, *SMALL, cwd=cwd, path=path)
+
+
+def result(cwd: Path, study: str, run: str) -> dict[str, object]:
+    return json.loads((cwd / "logs" / study / run / "result.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """The first command of the README, small, with a job that must fail among the others."""
+    cwd = tmp_path_factory.mktemp("sweep")
+    return cwd, train("-m", "pooling=max,kmax", "k=0,3", "study=first", cwd=cwd)
+
+
+def test_a_sweep_survives_a_failing_job(sweep: tuple[Path, Done]) -> None:
+    """Three good rows, one failed with its reason, no traceback on the terminal, exit status 1."""
+    cwd, done = sweep
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "kmax-k0 failed: k: expected an integer of at least 1, got 0" in done.stdout
+    statuses = {run: result(cwd, "first", run)["status"] for run in ("max-k0", "max-k3", "kmax-k0", "kmax-k3")}
+    assert statuses == {"max-k0": "ok", "max-k3": "ok", "kmax-k0": "failed", "kmax-k3": "ok"}
+    assert "Traceback" in (cwd / "logs" / "first" / "kmax-k0" / "train.log").read_text()
+    table = (cwd / "logs" / "first" / "comparison.md").read_text()
+    assert "| kmax-k0 | failed |" in table
+    assert "tensorboard --logdir logs/first" in done.stdout
+
+
+def test_a_run_alone_equals_the_run_in_a_sweep(sweep: tuple[Path, Done]) -> None:
+    """To the last digit, and to the last weight."""
+    cwd, _ = sweep
+    done = train("pooling=kmax", "study=alone", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    [folder] = (cwd / "logs" / "alone").iterdir()
+    alone, together = result(cwd, "alone", folder.name), result(cwd, "first", "kmax-k3")
+    for name in ("metrics", "best_epoch", "n_params", "config_hash"):
+        assert alone[name] == together[name]
+    states = [
+        torch.load(path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for path in (folder, cwd / "logs" / "first" / "kmax-k3")
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_scripts_around_a_checkpoint(sweep: tuple[Path, Done], tmp_path: Path) -> None:
+    """compare.py, evaluate.py and predict.py work on what a sweep left, from anywhere."""
+    cwd, _ = sweep
+    study = cwd / "logs" / "first"
+    compared = script("compare", str(study), cwd=tmp_path)
+    assert compared.returncode == 0
+    assert "kmax-k3" in compared.stdout
+
+    best = str(study / "kmax-k3" / "checkpoints" / "best.ckpt")
+    measured = json.loads(script("evaluate", best, cwd=tmp_path).stdout)
+    expected = result(cwd, "first", "kmax-k3")["metrics"]
+    assert isinstance(expected, dict)
+    assert measured == pytest.approx({"sentences": 64} | {k: v for k, v in expected.items() if k.startswith("test/")})
+
+    (tmp_path / "mine.csv").write_text("text,label\na great film,positive\nso very bad,negative\n")
+    assert json.loads(script("evaluate", best, "mine.csv", cwd=tmp_path).stdout)["sentences"] == 2
+    predicted = script("predict", best, cwd=tmp_path, stdin="a great film\nnever seen words\n\n")
+    lines = [line.split("\t") for line in predicted.stdout.splitlines()]
+    assert [line[2] for line in lines] == ["a great film", "never seen words", ""]
+    assert all(line[0] in ("positive", "negative") and 0.5 <= float(line[1]) <= 1 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("compare", [""], "no finished run in this folder"),
+        ("predict", ["nothing.ckpt"], "nothing.ckpt: no such file"),
+        ("evaluate", [str(ROOT / "README.md")], "README.md: not a checkpoint of textpool"),
+    ],
+)
+def test_errors_of_the_other_scripts(tmp_path: Path, name: str, arguments: list[str], message: str) -> None:
+    """One line, exit status not 0."""
+    done = script(name, *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pooling=kmax", "k=0"], "error: k: expected an integer of at least 1, got 0"),
+        (["pooling=nonsense"], "Could not find 'pooling/nonsense'"),
+        (["model.kernel_sizes=[]"], "error: kernel_sizes: expected at least one kernel size"),
+        (["data.train=missing.txt"], "Could not override 'data.train'"),
+        (["data=text_file", "data.train=missing.txt"], "error: missing.txt: no such file"),
+        (["data=text_file"], "error: data.train: a value is needed"),
+        (["resume=missing.ckpt"], "error: resume: expected the path of a checkpoint"),
+        (["pooling._target_=nowhere.Mine"], "No module named 'nowhere'"),
+    ],
+)
+def test_errors_of_train(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """One understandable error each, no traceback, exit status not 0."""
+    done = script("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_quick(tmp_path: Path) -> None:
+    """It imports neither torch nor Lightning, and shows the commands and the choices."""
+    code = (
+        "import sys, runpy; sys.argv = ['train.py', '--help']\n"
+        "try: runpy.run_path(r'{}', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('imported:', *{{'torch', 'lightning'}} & set(sys.modules))"
+    ).format(ROOT / "scripts" / "train.py")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "python scripts/train.py -m pooling=max,avg,kmax" in done.stdout
+    assert "chunk_max" in done.stdout
+    assert done.stdout.rstrip().endswith("imported:")
+
+
+MINE = '''
+import torch
+from textpool.pooling import Pooling
+
+class Range(Pooling):
+    """Largest minus smallest value."""
+
+    def pool(self, features, mask):
+        hidden = ~mask[:, None, :]
+        high = features.masked_fill(hidden, -torch.inf).amax(-1, keepdim=True)
+        return high - features.masked_fill(hidden, torch.inf).amin(-1, keepdim=True)
+'''
+
+
+def test_a_strategy_from_outside(tmp_path: Path) -> None:
+    """One class and one YAML file anywhere: it runs, stands in the table, and is held to the contract."""
+    (tmp_path / "my_poolings.py").write_text(MINE)
+    (tmp_path / "my_conf" / "pooling").mkdir(parents=True)
+    (tmp_path / "my_conf" / "pooling" / "range.yaml").write_text("_target_: my_poolings.Range\n_partial_: true\n")
+    done = train("-m", "--config-dir", "my_conf", "pooling=max,range", "study=mine", cwd=tmp_path, path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "| range |" in (tmp_path / "logs" / "mine" / "comparison.md").read_text()
+    contract = [sys.executable, "-m", "pytest", "tests/test_pooling_contract.py", "-p", "no:cacheprovider"]
+    checked = subprocess.run(
+        [*contract, "--config-dir", str(tmp_path / "my_conf"), "-k", "range and not compiles"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert checked.returncode == 0, checked.stdout
+    assert "passed" in checked.stdout
+
+
+def test_every_strategy_in_one_sweep(tmp_path: Path) -> None:
+    """`pooling=glob(*)` runs whatever has a file in conf/pooling."""
+    done = train("-m", "pooling=glob(*)", "study=all", "debug=one_batch", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = {path.parent.name for path in (tmp_path / "logs" / "all").glob("*/result.json")}
+    assert runs == {file.stem for file in (ROOT / "conf" / "pooling").glob("*.yaml")}
+
+
+def test_own_text(tmp_path: Path) -> None:
+    """A file with nothing but labels and sentences is enough; a second try of the same study changes nothing."""
+    lines = [f"{'good' if i % 2 else 'bad'} {'a fine thing' if i % 2 else 'a sorry thing'} {i}" for i in range(60)]
+    (tmp_path / "mine.txt").write_text("\n".join(lines))
+    arguments = ("data=text_file", "data.train=mine.txt", "trainer.max_epochs=2", "study=own")
+    done = script("train", "-m", "pooling=max,avg", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = script("train", "-m", "pooling=max,avg", *arguments, cwd=tmp_path)
+    assert again.stdout.count("finished before, nothing to train") == 2
+
+
+def test_resume(tmp_path: Path) -> None:
+    """A run goes on in its own folder with its own settings, and what the command adds."""
+    train("pooling=kmax", "k=2", "study=broken", cwd=tmp_path)
+    [folder] = (tmp_path / "logs" / "broken").iterdir()
+    done = script("train", f"resume={folder}/checkpoints/last.ckpt", "trainer.max_epochs=3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 3/3" in done.stdout
+    assert "epoch 2/3" not in done.stdout
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["broken"]
+    assert result(tmp_path, "broken", folder.name)["values_per_filter"] == 2
+
+
+def test_the_joblib_launcher(tmp_path: Path) -> None:
+    """Runs at once in processes of their own, under their names; a failing one costs its own row."""
+    done = train("-m", "hydra/launcher=joblib", "pooling=max,kmax", "k=0,3", "study=parallel", cwd=tmp_path)
+    assert done.returncode == 1
+    assert result(tmp_path, "parallel", "kmax-k3")["status"] == "ok"
+    assert result(tmp_path, "parallel", "kmax-k0")["status"] == "failed"
+    assert "kmax-k0 failed: k: expected an integer" in done.stdout
