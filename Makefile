@@ -2,16 +2,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: compare test test-all lint clean
+.PHONY: compare test lint clean
 
 compare: $(VENV)/installed  ## train and compare max, average and k-max pooling
 	$(BIN)/python scripts/train.py -m pooling=max,avg,kmax
 
 test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
 	$(BIN)/pytest
-
-test-all: $(VENV)/installed-test lint  ## also what takes long
-	$(BIN)/pytest -m ''
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -210,3 +210,31 @@ def test_the_joblib_launcher(tmp_path: Path) -> None:
     assert result(tmp_path, "parallel", "kmax-k3")["status"] == "ok"
     assert result(tmp_path, "parallel", "kmax-k0")["status"] == "failed"
     assert "kmax-k0 failed: k: expected an integer" in done.stdout
+
+
+def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
+    """`make compare`: three strategies of the lesson's sizes, none below 99 %."""
+    done = script("train", "-m", "pooling=max,avg,kmax", "study=compare", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = {name: result(tmp_path, "compare", name) for name in ("max", "avg", "kmax")}
+    assert [results[name]["n_params"] for name in results] == [10_818, 10_818, 11_202]
+    assert all(results[name]["metrics"]["test/acc"] >= 0.99 for name in results)  # pyright: ignore
+    assert "curves: tensorboard --logdir logs/compare" in done.stdout
+
+
+def test_the_lesson(tmp_path: Path) -> None:
+    """`experiment=lesson` sweeps by its name alone, and comes to 99.7 %, within a sentence of 320."""
+    done = script("train", "-m", "experiment=lesson", "study=lesson", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sizes = {"max": 10_818, "avg": 10_818, "kmax_by_value": 11_202}
+    for name, size in sizes.items():
+        found = result(tmp_path, "lesson", name)
+        assert found["n_params"] == size
+        assert round(320 * found["metrics"]["test/acc"]) in (318, 319, 320)  # pyright: ignore
+
+
+def test_the_benchmark(tmp_path: Path) -> None:
+    """A row for every strategy."""
+    done = script("benchmark", "--rounds", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert all(file.stem in done.stdout for file in (ROOT / "conf" / "pooling").glob("*.yaml"))
