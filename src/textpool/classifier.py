@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 
-from textpool.data.batches import Batch
+Batch = tuple[Tensor, Tensor]  # tokens (batch, time) and class numbers (batch,)
 
 
 class TextClassifier(LightningModule):
@@ -62,9 +62,10 @@ class TextClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy of a batch."""
-        logits = self(batch.tokens)
-        self._seen["train"].append((logits.detach(), batch.labels))
-        return F.cross_entropy(logits, batch.labels)
+        tokens, targets = batch
+        logits = self(tokens)
+        self._seen["train"].append((logits.detach(), targets))
+        return F.cross_entropy(logits, targets)
 
     def on_train_epoch_end(self) -> None:
         """Log loss and accuracy over the epoch, as the model was when it met each batch."""
@@ -78,7 +79,7 @@ class TextClassifier(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the logits of a batch."""
-        self._seen["val"].append((self(batch.tokens), batch.labels))
+        self._see("val", batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the validation part."""
@@ -86,7 +87,7 @@ class TextClassifier(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the logits of a batch."""
-        self._seen["test"].append((self(batch.tokens), batch.labels))
+        self._see("test", batch)
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the test part."""
@@ -94,7 +95,8 @@ class TextClassifier(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probability of each class, (batch, classes)."""
-        return self(batch.tokens).softmax(-1)
+        tokens, _ = batch
+        return self(tokens).softmax(-1)
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and the schedule if there is one, stepped once an epoch."""
@@ -103,6 +105,10 @@ class TextClassifier(LightningModule):
             return optimizer
         scheduler = instantiate(self.config["scheduler"])(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"}}
+
+    def _see(self, part: str, batch: Batch) -> None:
+        tokens, targets = batch
+        self._seen[part].append((self(tokens), targets))
 
     def _take(self, part: str) -> tuple[Tensor, Tensor]:
         logits, targets = zip(*self._seen[part], strict=True)
