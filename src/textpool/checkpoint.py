@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from textpool.checks import one_of
@@ -16,6 +17,9 @@ class BestCheckpoint(ModelCheckpoint):
 
     Of epochs with equal metric the one with the lower validation loss is better. An accuracy is a share of few
     sentences: where every strategy comes to 100 %, the first epoch that does is a matter of luck.
+
+    Attributes:
+        history: validation metrics, by their names, an entry an epoch.
 
     Args:
         folder: where both files go.
@@ -33,6 +37,15 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
         self.best_loss = math.inf
+        self.history: dict[str, list[float]] = {}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the metrics of the epoch, then keep what is worth keeping."""
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+            for name, value in trainer.callback_metrics.items():
+                if name.startswith("val/"):
+                    self.history.setdefault(name, []).append(value.item())
+        super().on_validation_end(trainer, pl_module)
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
         """Whether this epoch is better than the best so far."""
@@ -46,9 +59,10 @@ class BestCheckpoint(ModelCheckpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
-        return {**super().state_dict(), "best_loss": self.best_loss}
+        return {**super().state_dict(), "best_loss": self.best_loss, "history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
         super().load_state_dict(state_dict)
         self.best_loss = state_dict["best_loss"]
+        self.history = state_dict["history"]

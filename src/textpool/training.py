@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import torch
+from filelock import FileLock
 from hydra.utils import instantiate
 from lightning import Trainer, seed_everything
 
@@ -15,13 +16,24 @@ from textpool.checks import whole_number
 from textpool.classifier import TextClassifier
 from textpool.data import SentenceData
 from textpool.progress import progress
-from textpool.study.record import PREDICTIONS, Result, Run, claim_folder, config_hash, now, write_predictions
+from textpool.study.record import (
+    PREDICTIONS,
+    Result,
+    Run,
+    claim_folder,
+    config_hash,
+    group_hash,
+    now,
+    write_predictions,
+)
 
 log = logging.getLogger(__name__)
 
 
 def train(config: dict[str, Any], run: Run) -> Result:
-    """Train, keep the best checkpoint by the validation part, and test that.
+    """Run what is not run yet.
+
+    Several processes may ask for the same run at once: one of them trains, the others wait for its result.
 
     Args:
         config: a resolved configuration, as `conf/train.yaml` describes it.
@@ -31,14 +43,25 @@ def train(config: dict[str, Any], run: Run) -> Result:
         The result, also written as `result.json`; beside it `config.yaml`, `predictions.csv`, `checkpoints/`.
 
     Raises:
+        RunExistsError: if the folder holds a run with other settings.
         ValueError: if the configuration or the data are not usable, or the loss is no longer finite.
     """
-    started, clock = now(), time.perf_counter()
     keep_quiet()
-    ended = claim_folder(run.folder, config)
-    if ended is not None:
-        log.info("%s: finished before, nothing to train", run.name)
-        return ended
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.folder / ".lock"):
+        ended = claim_folder(run.folder, config)
+        if ended is not None:
+            log.info("%s: finished before, nothing to train", run.name)
+            return ended
+        return train_and_test(config, run)
+
+
+def train_and_test(config: dict[str, Any], run: Run) -> Result:
+    """Train, keep the best checkpoint by the validation part, and test that.
+
+    Args and result are those of `train`.
+    """
+    started, clock = now(), time.perf_counter()
     whole_number("seed", config["seed"], least=0)
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
@@ -87,6 +110,10 @@ def train(config: dict[str, Any], run: Run) -> Result:
         n_params=n_params,
         values_per_filter=classifier.model.values_per_filter,
         config_hash=config_hash(config),
+        group_hash=group_hash(config),
+        history=checkpoint.history,
+        command=run.command,
+        device=device_name(trainer.strategy.root_device),
         started=started,
         seconds=round(time.perf_counter() - clock, 3),
     )
@@ -131,6 +158,11 @@ def hyperparameters(config: dict[str, Any], run: Run) -> dict[str, Any]:
         "dropout": config["model"].get("dropout"),
         "window_mask": config["model"].get("window_mask"),
     }
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person calls it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def keep_quiet() -> None:

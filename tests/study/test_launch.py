@@ -32,20 +32,25 @@ CHOICES = {"pooling": "kmax", "data": "sentiment", "optimizer": "adam"}
 )
 def test_run_names(overrides: list[str], swept: list[str] | None, name: str) -> None:
     """Short, readable, with what was swept and no equals sign."""
-    assert run_name(CHOICES, overrides, swept) == name
+    assert run_name(CHOICES, overrides, swept, {"k": 3}) == name
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\\'\n\r\0"), max_size=300))
 def test_run_names_fit_every_file_system(value: str) -> None:
     """Whatever a value holds."""
-    name = run_name(CHOICES, [f"data.train='{value}'"], None)
+    name = run_name(CHOICES, [f"data.train='{value}'"], None, {})
     assert len(name) <= 80
     assert not set(name) & set("=/ :*?\"'<>|,")
 
 
+def test_a_k_that_is_not_taken_is_not_named() -> None:
+    """Max with k=1 and with k=3 is one run, with one name."""
+    assert run_name({"pooling": "max"}, ["pooling=max", "k=3", "seed=1"], ["pooling", "k", "seed"], {}) == "max-seed1"
+
+
 def test_long_names_stay_different() -> None:
     """Cut, but not to the same."""
-    names = {run_name(CHOICES, [f"data.train='{'long' * 30}{i}'"], None) for i in range(3)}
+    names = {run_name(CHOICES, [f"data.train='{'long' * 30}{i}'"], None, {}) for i in range(3)}
     assert len(names) == 3
 
 

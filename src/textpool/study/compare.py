@@ -1,157 +1,250 @@
-"""What the runs of a study say together: a table on the terminal, as Markdown and as CSV."""
+"""What the runs of a study say together: grouped over seeds, with intervals, against a baseline."""
 
 import csv
-import io
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean, median
+from typing import NamedTuple
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from textpool.study.record import CONFIG, PREDICTIONS, RESULT, Result
+from textpool.study.statistics import (
+    Difference,
+    Estimate,
+    accuracy_on_test_set,
+    difference_on_test_set,
+    difference_over_seeds,
+    holm,
+    mean_over_seeds,
+)
 
-from textpool.study.record import RESULT, Result, write_whole
+ALPHA = 0.05
+# Overrides that do not set comparisons apart: what is compared, what is averaged over, where it is written.
+COMPARED = ("pooling", "k", "seed", "study", "resume", "overwrite", "experiment")
+
+
+class Entry(NamedTuple):
+    """A run, and where it lies."""
+
+    result: Result
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that differ in their seed alone, and what they say.
+
+    Attributes:
+        name: name of the runs, without the seed.
+        entries: all of them.
+        block: values of the overrides that set comparisons apart.
+        estimate: of the metric; None where no run has it.
+        baseline: name of the row that this one is compared with; None for the baseline itself.
+        difference: from the baseline, its p-value corrected for the number of comparisons; None where the two
+            have neither two seeds nor a test set in common.
+        over: what the intervals are about, `seeds` or `test set`; None where there is none.
+    """
+
+    name: str
+    entries: list[Entry]
+    block: tuple[tuple[str, str], ...]
+    estimate: Estimate | None = None
+    baseline: str | None = None
+    difference: Difference | None = None
+    over: str | None = None
+
+    @property
+    def finished(self) -> dict[int | None, Entry]:
+        """Runs that ended well, by seed; the first where a seed was run twice."""
+        by_seed: dict[int | None, Entry] = {}
+        for entry in self.entries:
+            if entry.result.status == "ok":
+                by_seed.setdefault(entry.result.seed, entry)
+        return by_seed
+
+    @property
+    def status(self) -> str:
+        """What did not end well; empty if all did."""
+        states = [entry.result.status for entry in self.entries if entry.result.status != "ok"]
+        counts = {state: states.count(state) for state in dict.fromkeys(states)}
+        return ", ".join(state if len(self.entries) == 1 else f"{count} {state}" for state, count in counts.items())
+
+    @property
+    def first(self) -> Result | None:
+        """A finished run, for what all of them share."""
+        return next((entry.result for entry in self.finished.values()), None)
+
+    @property
+    def seconds(self) -> float | None:
+        """Median duration of the finished runs."""
+        return median(entry.result.seconds for entry in self.finished.values()) if self.finished else None
+
+    def values(self, metric: str) -> dict[int | None, float]:
+        """A metric by seed."""
+        found = {seed: entry.result.metrics.get(metric) for seed, entry in self.finished.items()}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    def mean(self, metric: str) -> float | None:
+        """Mean of a metric over the seeds."""
+        values = self.values(metric).values()
+        return mean(values) if values else None
+
+    def verdict(self, metric: str) -> str:
+        """Whether the difference can be told from chance, and which way it goes."""
+        if self.difference is None:
+            return ""
+        (_, low, high), p = self.difference
+        if low <= 0 <= high or p >= ALPHA:
+            return "not separable"
+        return "better" if (low > 0) != metric.endswith("loss") else "worse"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs of a study, in the order in which they were started.
+    """Rows in the order in which their first runs were started, compared by one metric."""
 
-    Statistics over seeds belong here: grouped rows instead of one row a run.
-    """
+    studies: list[str]
+    metric: str
+    rows: list[Row]
 
-    study: str
-    results: list[Result]
+    @property
+    def entries(self) -> list[Entry]:
+        """All runs."""
+        return [entry for row in self.rows for entry in row.entries]
 
-    def columns(self) -> list[tuple[str, list[str]]]:
-        """Headings of the table with the cells under them, a cell a run; without columns that nothing stands in."""
-        columns = [(heading, [cell(result) for result in self.results]) for heading, cell in COLUMNS]
-        return [(heading, cells) for heading, cells in columns if any(cells)]
-
-    def caption(self) -> str:
-        """How to read the table."""
-        sizes = {result.n_test for result in self.results if result.n_test}
-        step = "".join(f" One of {n:,} test sentences is {100 / n:.2f} points of accuracy." for n in sorted(sizes))
-        return "All metrics are of the best epoch; acc and f1 in %." + step
-
+    @property
     def errors(self) -> list[str]:
         """Why runs failed, a line a run."""
-        return [f"{result.run} failed: {result.error}" for result in self.results if result.error]
-
-    def show(self) -> None:
-        """Print the table, without the least of its columns where the terminal is too narrow for all."""
-        console = Console(width=None if sys.stdout.isatty() else 120)
-        unbounded = Console(width=1000)
-        columns = self.columns()
-        for name in ("test auroc", "test f1", "best epoch", "val acc", "test loss", "values per filter", "parameters"):
-            if unbounded.measure(self._table(columns)).maximum <= console.width:
-                break
-            columns = [column for column in columns if column[0] != name]
-        console.print(self._table(columns))
-        console.print(Text(self.caption()), *(Text(line, style="red") for line in self.errors()), sep="\n")
-
-    def _table(self, columns: list[tuple[str, list[str]]]) -> Table:
-        table = Table(title=f"Study {self.study}", box=box.SIMPLE_HEAD, title_justify="left")
-        for heading, _ in columns:
-            side = "left" if heading in WORDS else "right"
-            table.add_column(heading.replace(" ", "\n", 1), justify=side, no_wrap=True)
-        for index, result in enumerate(self.results):
-            cells = (Text(column[index]) for _, column in columns)
-            table.add_row(*cells, style="" if result.status == "ok" else "red")
-        return table
-
-    def markdown(self) -> str:
-        """The table as Markdown."""
-        columns = self.columns()
-        headings = [heading for heading, _ in columns]
-        ruler = ["---" if heading in WORDS else "---:" for heading in headings]
-        rows = zip(*(cells for _, cells in columns), strict=True)
-        table = "\n".join(f"| {' | '.join(line)} |" for line in (headings, ruler, *rows))
-        errors = "".join(f"\n- {line}" for line in self.errors())
-        return f"# Study {self.study}\n\n{table}\n\n{self.caption()}\n{errors}".rstrip() + "\n"
-
-    def csv(self) -> str:
-        """Every value of every run, as it stands in `result.json`."""
-        overrides = _names(result.overrides for result in self.results)
-        metrics = _names(result.metrics for result in self.results)
-        fields = ("run", "status", "error", "pooling", "seed")
-        counts = (
-            "best_epoch",
-            "n_test",
-            "n_params",
-            "values_per_filter",
-            "seconds",
-            "config_hash",
-            "started",
-        )
-        overrides = [name for name in overrides if name not in fields]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*fields, *overrides, *metrics, *counts])
-        for result in self.results:
-            writer.writerow(
-                [getattr(result, name) for name in fields]
-                + [result.overrides.get(name) for name in overrides]
-                + [result.metrics.get(name) for name in metrics]
-                + [getattr(result, name) for name in counts]
-            )
-        return text.getvalue()
-
-    def write(self, folder: Path) -> None:
-        """Write `comparison.md` and `comparison.csv`."""
-        write_whole(folder / "comparison.md", self.markdown())
-        write_whole(folder / "comparison.csv", self.csv())
+        results = (entry.result for entry in self.entries)
+        return [f"{result.run} {result.status}: {result.error}" for result in results if result.error]
 
 
-def compare(study: Path) -> Comparison:
-    """Read what the runs in a study's folder left there.
+def compare(
+    studies: Sequence[Path], metric: str = "test/acc", baseline: str = "max", by: Sequence[str] | None = None
+) -> Comparison:
+    """Read what the runs of studies left on disk, and compare them.
+
+    Args:
+        studies: folders of studies.
+        metric: name of the metric.
+        baseline: name of the row or of the pooling from which differences are taken; where there is none, the first.
+        by: overrides that set comparisons apart, such as `data`: each of their values has a baseline of its own.
+            None: all overrides but those of the pooling and the seed.
 
     Raises:
-        ValueError: if there is no run to be found.
+        ValueError: if there is no run, or none that has the metric.
     """
-    results = [_read(path.parent) for path in study.glob(f"*/{RESULT}")]
-    if not results:
-        raise ValueError(f"{study}: no finished run in this folder: expected folders with a {RESULT}")
-    return Comparison(study.resolve().name, sorted(results, key=lambda result: (result.started, result.run)))
+    entries = [entry for study in studies for entry in read_study(study)]
+    rows = _rows(entries, by, len(studies) > 1)
+    names = {name for entry in entries for name in entry.result.metrics}
+    if names and metric not in names:
+        raise ValueError(f"metric: expected one of {', '.join(sorted(names))}, got {metric!r}")
+
+    blocks: defaultdict[tuple[tuple[str, str], ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        blocks[row.block].append(row)
+    bases = {block: _baseline(members, baseline) for block, members in blocks.items()}
+    rows = [_estimated(row, bases[row.block], metric) for row in rows]
+    tested = [index for index, row in enumerate(rows) if row.difference is not None]
+    corrected = holm([row.difference.p for row in rows if row.difference is not None])
+    for index, p in zip(tested, corrected, strict=True):
+        difference = rows[index].difference
+        if difference is not None:
+            rows[index] = replace(rows[index], difference=difference._replace(p=p))
+    return Comparison([study.resolve().name for study in studies], metric, rows)
+
+
+def read_study(study: Path) -> list[Entry]:
+    """The runs in a study's folder in the order of their starts, whatever became of them.
+
+    One bad file costs its own row only.
+
+    Raises:
+        ValueError: if there is no run.
+    """
+    folders = sorted({path.parent for name in (RESULT, CONFIG) for path in study.glob(f"*/{name}")})
+    if not folders:
+        raise ValueError(f"{study}: no run in this folder: expected folders with a {RESULT}, such as {study}/max")
+    entries = [Entry(_read(folder), folder) for folder in folders]
+    return sorted(entries, key=lambda entry: (entry.result.started, entry.result.run))
 
 
 def _read(folder: Path) -> Result:
-    """The result, or what is wrong with it as a failed one: one bad file must not cost the table."""
+    def broken(status: str, error: str | None) -> Result:
+        return Result(folder.name, status, "", None, None, "~", 0.0, error=error, commit=None, versions={})
+
     try:
         return Result.read(folder)
+    except FileNotFoundError:
+        return broken("unfinished", None)
     except (ValueError, OSError) as error:
-        return Result(folder.name, "failed", "?", None, None, "", 0.0, error=str(error), commit=None, versions={})
+        return broken("failed", str(error))
 
 
-def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+def _rows(entries: Sequence[Entry], by: Sequence[str] | None, several: bool) -> list[Row]:
+    grouped: dict[tuple[str, str | None], list[Entry]] = {}
+    known = {_name(entry, several): entry.result.group_hash for entry in entries if entry.result.group_hash}
+    for entry in entries:
+        name = _name(entry, several)
+        # a run that left no result is told by its name alone
+        grouped.setdefault((name, entry.result.group_hash or known.get(name)), []).append(entry)
+    return [Row(name, members, _block(members[0].result, by)) for (name, _), members in grouped.items()]
 
 
-def _percent(name: str) -> Callable[[Result], str]:
-    return lambda result: f"{100 * result.metrics[name]:.2f}" if name in result.metrics else ""
+def _name(entry: Entry, several: bool) -> str:
+    name = re.sub(r"-seed[^-]*", "", entry.result.run)
+    return f"{entry.folder.parent.resolve().name}/{name}" if several else name
 
 
-def _number(name: str) -> Callable[[Result], str]:
-    return lambda result: f"{result.metrics[name]:.4f}" if name in result.metrics else ""
+def _block(result: Result, by: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    overrides = {name: str(value) for name, value in result.overrides.items()}
+    apart = by if by is not None else [name for name in overrides if not _compared(name)]
+    return tuple(sorted((name, overrides.get(name, "")) for name in apart))
 
 
-def _count(name: str) -> Callable[[Result], str]:
-    return lambda result: "" if getattr(result, name) is None else f"{getattr(result, name):,}"
+def _compared(name: str) -> bool:
+    return name in COMPARED or name.startswith(("pooling.", "hydra"))
 
 
-COLUMNS: list[tuple[str, Callable[[Result], str]]] = [
-    ("run", lambda result: result.run),
-    ("status", lambda result: "" if result.status == "ok" else result.status),
-    ("test acc", _percent("test/acc")),
-    ("test f1", _percent("test/f1")),
-    ("test auroc", _percent("test/auroc")),
-    ("test loss", _number("test/loss")),
-    ("val acc", _percent("val/acc")),
-    ("best epoch", _count("best_epoch")),
-    ("parameters", _count("n_params")),
-    ("values per filter", _count("values_per_filter")),
-    ("seconds", lambda result: f"{result.seconds:.1f}"),
-]
-WORDS = ("run", "status")
+def _baseline(rows: Sequence[Row], name: str) -> Row:
+    usable = [row for row in rows if row.finished] or list(rows)
+    exact = [row for row in usable if row.name == name]
+    same = [row for row in usable if row.first is not None and row.first.pooling == name]
+    return [*exact, *same, *usable][0]
+
+
+def _estimated(row: Row, base: Row, metric: str) -> Row:
+    values, reference = row.values(metric), base.values(metric)
+    if not values:
+        return row
+    row = replace(row, baseline=None if row is base else base.name)
+    if len(values) > 1:
+        row = replace(row, estimate=mean_over_seeds(list(values.values())), over="seeds")
+        shared = [seed for seed in values if seed in reference]
+        if row.baseline is None or len(shared) < 2:
+            return row
+        pairs = [values[seed] for seed in shared], [reference[seed] for seed in shared]
+        return replace(row, difference=difference_over_seeds(*pairs))
+
+    [(seed, value)] = values.items()
+    row = replace(row, estimate=mean_over_seeds([value]))
+    correct = _correct(row.finished[seed]) if metric == "test/acc" else None
+    if correct is None:
+        return row
+    row = replace(row, estimate=accuracy_on_test_set([right for _, right in correct]), over="test set")
+    other = _correct(base.finished[seed]) if row.baseline is not None and seed in base.finished else None
+    if other is None or [label for label, _ in other] != [label for label, _ in correct]:
+        return row
+    paired = difference_on_test_set([right for _, right in correct], [right for _, right in other])
+    return replace(row, difference=paired)
+
+
+def _correct(entry: Entry) -> list[tuple[str, bool]] | None:
+    """The label of each test sentence, and whether it was predicted; None where that cannot be read."""
+    try:
+        with (entry.folder / PREDICTIONS).open(encoding="utf-8", newline="") as file:
+            return [(row["label"], row["label"] == row["predicted"]) for row in csv.DictReader(file)] or None
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return None

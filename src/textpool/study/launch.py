@@ -1,7 +1,10 @@
 """Where Hydra and a study meet: names of runs, failures, the table at the end of a sweep."""
 
+import atexit
+import contextlib
 import hashlib
 import re
+import shlex
 import sys
 import time
 import traceback
@@ -19,8 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from textpool.study.compare import Comparison, compare
-from textpool.study.record import Result, Run, RunExistsError, now
+from textpool.study.record import CONFIG, Result, Run, RunExistsError, group_hash, now
 
 UNNAMED = ("study", "resume", "experiment", "overwrite")  # overrides that are no part of a run's name
 
@@ -32,7 +34,13 @@ def current_run() -> Run:
         folder=Path(hydra.runtime.output_dir),
         choices={group: str(choice) for group, choice in hydra.runtime.choices.items()},
         overrides=parse_overrides(hydra.overrides.task),
+        command=command(hydra.overrides.task),
     )
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command line of one run."""
+    return " ".join(["python scripts/train.py", *map(shlex.quote, overrides)])
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -53,17 +61,22 @@ def swept_names(overrides: Sequence[str]) -> list[str]:
     return [override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override()]
 
 
-def run_name(choices: Mapping[str, str], overrides: Sequence[str], swept: Sequence[str] | None) -> str:
+def run_name(
+    choices: Mapping[str, str], overrides: Sequence[str], swept: Sequence[str] | None, pooling: Mapping[str, Any]
+) -> str:
     """A short name that holds the pooling and what was swept, such as `kmax-k5-seed1`.
 
     Args:
         choices: the file chosen in each config group.
         overrides: of this run.
         swept: names of the overrides to show; None: all.
+        pooling: its section of the configuration. Where that takes no `k`, the name has none: runs that mean the
+            same have the same name, and are run once.
     """
+    idle = [*UNNAMED, "pooling", *(() if "k" in pooling else ("k",))]
     parts = [str(choices["pooling"])]
     for name, value in parse_overrides(overrides).items():
-        if name == "pooling" or name in UNNAMED or (swept is not None and name not in swept):
+        if name in idle or (swept is not None and name not in swept):
             continue
         word = Path(value).name if isinstance(value, str) and "/" in value else str(value)
         key = "" if name in choices else name.rsplit(".", 1)[-1] + ("_" if isinstance(value, str) else "")
@@ -110,11 +123,14 @@ class StudyCallback(Callback):
 
     def __init__(self, swept: Sequence[str] | None = None) -> None:
         self.swept = swept
-        self.sweep_started = now()
+        self.sweep_started, self.sweep_clock = now(), time.time()
         self.started, self.clock = now(), time.time()
+        self.reported = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note what is swept: every job composes its configuration anew and would not know."""
+        refuse_relaunch(config)
+        atexit.register(self.last_word, Path(config.hydra.sweep.dir).resolve(), config.get("baseline"))
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         swept = swept_names([*params, *config.hydra.overrides.task])
         with open_dict(config):
@@ -130,15 +146,17 @@ class StudyCallback(Callback):
         alone = config.hydra.mode != RunMode.MULTIRUN
         if job_return.status != JobStatus.FAILED:
             if alone:
-                Comparison(folder.parent.name, [Result.read(folder)]).show()
-                print(f"\nfiles:  {shown(folder)}\ncurves: tensorboard --logdir {shown(folder.parent)}")
+                report(folder.parent, config.get("baseline"))
             return
         error = root_cause(job_return._return_value)
         traceback_file = folder / f"{config.hydra.job.name}.log"
-        with traceback_file.open("a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), traceback_file.open("a", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
         if not isinstance(error, RunExistsError):
-            failed_result(config, error, self.started, time.time() - self.clock).write(folder)
+            try:
+                failed_result(config, error, self.started, time.time() - self.clock).write(folder)
+            except OSError as trouble:  # a full disk: the run will stand in the table as unfinished
+                print(f"error: {folder}: the failure cannot be recorded: {trouble}", file=sys.stderr)
         if alone and not users_error(error):
             traceback.print_exception(error, file=sys.stderr)
         print(f"error: {describe(error)}\n(traceback: {shown(traceback_file)})", file=sys.stderr)
@@ -149,13 +167,46 @@ class StudyCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Show the table of the study; end with status 1 if a job of this sweep failed."""
-        study = Path(config.hydra.sweep.dir)
-        comparison = compare(study)
-        comparison.write(study)
-        comparison.show()
-        print(f"\ntable:  {study}/comparison.md\ncurves: tensorboard --logdir {study}")
-        if any(result.status != "ok" and result.started >= self.sweep_started for result in comparison.results):
+        self.reported = True
+        results = report(Path(config.hydra.sweep.dir), config.get("baseline"))
+        if any(result.status != "ok" and result.started >= self.sweep_started for result in results):
             raise SystemExit(1)
+
+    def last_word(self, study: Path, baseline: str) -> None:
+        """Show what a sweep that was broken off has come to: Ctrl-C, or a worker killed."""
+        begun = any(path.stat().st_mtime >= self.sweep_clock for path in study.glob(f"*/{CONFIG}"))
+        if begun and not self.reported:
+            print("\nbroken off: the same command with", f"study={study.name}", "goes on", file=sys.stderr)
+            report(study, baseline)
+
+
+def refuse_relaunch(config: DictConfig) -> None:
+    """End a sweep that would start itself once more on every device.
+
+    Lightning's `ddp` starts the whole command again for each device, a sweep included.
+    """
+    devices, strategy = config.trainer.get("devices", 1), str(config.trainer.get("strategy", "auto"))
+    local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib"))
+    if local and str(devices) != "1" and "spawn" not in strategy:
+        raise SystemExit(
+            f"error: trainer.devices: expected 1 in a sweep, or +trainer.strategy=ddp_spawn, got {devices}: "
+            "ddp would start the whole sweep again on each device"
+        )
+
+
+def report(study: Path, baseline: str) -> list[Result]:
+    """Show and write the table of a study."""
+    from textpool.study import plots, table  # late: SciPy and matplotlib take seconds that --help does not need
+    from textpool.study.compare import compare
+
+    comparison = compare([study], baseline=baseline)
+    table.write(comparison, study)
+    table.show(comparison)
+    print(f"\ntable:   {shown(study)}/comparison.md")
+    if plots.write(comparison, study):
+        print(f"figures: {shown(study)}/figures")
+    print(f"curves:  tensorboard --logdir {shown(study)}")
+    return [entry.result for entry in comparison.entries]
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -181,6 +232,12 @@ def describe(error: BaseException) -> str:
 
 def failed_result(config: DictConfig, error: BaseException, started: str, seconds: float) -> Result:
     """The result of a run that ended in an error."""
+    settings = {key: node for key, node in config.items() if key != "hydra"}
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
+        group = group_hash({str(key): value for key, value in plain.items()}) if isinstance(plain, dict) else None
+    except OmegaConfBaseException:
+        group = None
     return Result(
         run=Path(config.hydra.runtime.output_dir).name,
         status="failed",
@@ -188,7 +245,9 @@ def failed_result(config: DictConfig, error: BaseException, started: str, second
         pooling=str(config.hydra.runtime.choices.pooling),
         seed=config.get("seed"),
         overrides=parse_overrides(config.hydra.overrides.task),
+        command=command(config.hydra.overrides.task),
         config_hash=None,
+        group_hash=group,
         started=started,
         seconds=round(seconds, 3),
     )

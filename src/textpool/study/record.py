@@ -29,11 +29,13 @@ class Run:
         folder: where all its files go; its name is the run's name.
         choices: the file chosen in each config group, such as pooling → kmax.
         overrides: what the command set, name → value.
+        command: a command that runs this run again.
     """
 
     folder: Path
     choices: Mapping[str, str]
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    command: str | None = None
 
     @property
     def name(self) -> str:
@@ -58,7 +60,11 @@ class Result:
         n_params: trainable parameters.
         values_per_filter: values that the pooling keeps of each filter.
         seconds: from the start of the run to the end of the test.
-        config_hash: see `config_hash`.
+        config_hash: see `config_hash`; equal for runs that are the same.
+        group_hash: see `group_hash`; equal for runs that differ in the seed alone.
+        history: validation metrics of each epoch, by names such as `val/acc`.
+        command: a command that runs this run again.
+        device: on which it was trained.
         commit: of the repository, with `+changes` where it was not clean; None outside of one.
         versions: of Python and the libraries.
         started: time in UTC, ISO 8601.
@@ -78,6 +84,10 @@ class Result:
     n_test: int | None = None
     n_params: int | None = None
     values_per_filter: int | None = None
+    group_hash: str | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    command: str | None = None
+    device: str | None = None
     commit: str | None = field(default_factory=lambda: commit())
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
@@ -94,7 +104,9 @@ class Result:
         """
         path = folder / RESULT
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}  # older, newer
+            return cls(**known)
         except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
             raise ValueError(f"{path}: not the result of a run: {error}") from error
 
@@ -123,13 +135,19 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Left out: where the run is written, how it is shown, and `k`, which counts only where a strategy takes it.
     """
-    aside = ("study", "resume", "overwrite", "logger", "k")
+    aside = ("study", "resume", "overwrite", "logger", "k", "baseline")
     return {key: value for key, value in config.items() if key not in aside}
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """A short name for the numbers of a run: the same for configurations that mean the same."""
     return hashlib.sha256(json.dumps(decisive(config), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def group_hash(config: Mapping[str, Any]) -> str:
+    """A short name for a configuration whatever its seed."""
+    data = {name: value for name, value in config.get("data", {}).items() if name != "shuffle_seed"}
+    return config_hash({**config, "data": data, "seed": None})
 
 
 class RunExistsError(ValueError):
