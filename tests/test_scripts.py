@@ -1,5 +1,6 @@
 """The commands as a user types them, each in a process of its own."""
 
+import csv
 import json
 import os
 import subprocess
@@ -47,7 +48,7 @@ def test_a_sweep_survives_a_failing_job(sweep: tuple[Path, Done]) -> None:
     table = (cwd / "logs" / "first" / "comparison.md").read_text()
     assert "| kmax-k0 | failed |" in table
     assert "tensorboard --logdir logs/first" in done.stdout
-    assert done.stdout.count("finished before, nothing to train") == 1
+    assert done.stdout.count("finished before") == 1
 
 
 def test_a_run_alone_equals_the_run_in_a_sweep(sweep: tuple[Path, Done]) -> None:
@@ -55,7 +56,7 @@ def test_a_run_alone_equals_the_run_in_a_sweep(sweep: tuple[Path, Done]) -> None
     cwd, _ = sweep
     done = train("pooling=kmax", "study=alone", cwd=cwd)
     assert done.returncode == 0, done.stderr
-    [folder] = (cwd / "logs" / "alone").iterdir()
+    [folder] = [path.parent for path in (cwd / "logs" / "alone").glob("*/result.json")]
     alone, together = result(cwd, "alone", folder.name), result(cwd, "first", "kmax-k3")
     for name in ("metrics", "best_epoch", "n_params", "config_hash"):
         assert alone[name] == together[name]
@@ -189,13 +190,13 @@ def test_own_text(tmp_path: Path) -> None:
     done = script("train", "-m", "pooling=max,avg", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     again = script("train", "-m", "pooling=max,avg", *arguments, cwd=tmp_path)
-    assert again.stdout.count("finished before, nothing to train") == 2
+    assert again.stdout.count("finished before") == 2
 
 
 def test_resume(tmp_path: Path) -> None:
     """A run goes on in its own folder with its own settings, and what the command adds."""
     train("pooling=kmax", "k=2", "study=broken", cwd=tmp_path)
-    [folder] = (tmp_path / "logs" / "broken").iterdir()
+    [folder] = [path.parent for path in (tmp_path / "logs" / "broken").glob("*/result.json")]
     done = script("train", f"resume={folder}/checkpoints/last.ckpt", "trainer.max_epochs=3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "epoch 3/3" in done.stdout
@@ -239,3 +240,103 @@ def test_the_benchmark(tmp_path: Path) -> None:
     done = script("benchmark", "--rounds", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(file.stem in done.stdout for file in (ROOT / "conf" / "pooling").glob("*.yaml"))
+
+
+SLOW = """
+import os, torch
+from textpool.pooling import Max
+
+class Raising(Max):
+    \"\"\"Max, until the tenth batch.\"\"\"
+
+    seen = 0
+
+    def pool(self, features, mask):
+        Raising.seen += 1
+        if Raising.seen > 10:
+            raise RuntimeError("in the middle of training")
+        return super().pool(features, mask)
+
+class Dying(Max):
+    \"\"\"Max, until somebody says that the process has to die.\"\"\"
+
+    def pool(self, features, mask):
+        saved = os.path.exists("logs/killed/dying-seed0/checkpoints/last.ckpt")
+        if os.environ.get("DIE") and saved and torch.is_grad_enabled():
+            os.kill(os.getpid(), 9)
+        return super().pool(features, mask)
+"""
+
+
+def outside(folder: Path) -> None:
+    """Two strategies outside of the repository: one that raises, one that kills its process."""
+    (folder / "my_poolings.py").write_text(SLOW)
+    (folder / "my_conf" / "pooling").mkdir(parents=True)
+    for name in ("Raising", "Dying"):
+        text = f"_target_: my_poolings.{name}\n_partial_: true\n"
+        (folder / "my_conf" / "pooling" / f"{name.lower()}.yaml").write_text(text)
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_strategy_that_raises_in_the_middle(tmp_path: Path, launcher: str) -> None:
+    """Five good rows, one failed, exit status 1, whatever starts the jobs."""
+    outside(tmp_path)
+    poolings = "pooling=max,avg,raising,kmax,chunk_max,max_avg"
+    arguments = ("-m", "--config-dir", "my_conf", poolings, "study=six", f"hydra/launcher={launcher}")
+    done = train(*arguments, cwd=tmp_path, path=tmp_path)
+    assert done.returncode == 1
+    runs = {path.parent.name for path in (tmp_path / "logs" / "six").glob("*/result.json")}
+    statuses = {run: result(tmp_path, "six", run)["status"] for run in runs}
+    good = dict.fromkeys(("max", "avg", "kmax", "chunk_max", "max_avg"), "ok")
+    assert statuses == {**good, "raising": "failed"}
+    assert "raising failed: RuntimeError: in the middle of training" in done.stdout
+
+
+def test_a_killed_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill -9 in the third of six jobs: the same command finishes it, and gives the table of an undisturbed one."""
+    outside(tmp_path)
+    arguments = ("-m", "--config-dir", "my_conf", "pooling=max,dying,avg", "seed=0,1")
+    monkeypatch.setenv("DIE", "1")
+    killed = train(*arguments, "study=killed", cwd=tmp_path, path=tmp_path)
+    assert killed.returncode == -9
+    compared = script("compare", "logs/killed", cwd=tmp_path)
+    assert "unfinished" in compared.stdout
+    monkeypatch.delenv("DIE")
+    again = train(*arguments, "study=killed", cwd=tmp_path, path=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("finished before") == 2
+    assert "dying-seed0: goes on from" in again.stdout
+    train(*arguments, "study=whole", cwd=tmp_path, path=tmp_path)
+    tables = []
+    for study in ("killed", "whole"):
+        with (tmp_path / "logs" / study / "runs.csv").open() as file:
+            aside = ("seconds", "started", "study")
+            rows = [{k: v for k, v in row.items() if k not in aside} for row in csv.DictReader(file)]
+        tables.append(sorted(rows, key=lambda row: row["run"]))
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 6
+
+
+def test_a_run_with_other_settings_is_not_let_in(tmp_path: Path) -> None:
+    """Exit status 1 and the difference; the run that is there, its log and its settings stay, and can be resumed."""
+    train("-m", "pooling=max", "study=mine", cwd=tmp_path)
+    before = {name: (tmp_path / "logs/mine/max" / name).read_bytes() for name in ("result.json", "overrides.yaml")}
+    done = train("-m", "pooling=max,avg", "optimizer.lr=0.01", "study=mine", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "max was not run: " in done.stderr
+    assert "optimizer.lr: 0.003, now 0.01" in done.stderr
+    after = {name: (tmp_path / "logs/mine/max" / name).read_bytes() for name in before}
+    assert before == after
+    checkpoint = "resume=logs/mine/max/checkpoints/last.ckpt"
+    refused = script("train", checkpoint, "model.dropout=0.5", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "resume: a run goes on with its own settings" in refused.stderr
+    assert (tmp_path / "logs/mine/max/result.json").read_bytes() == before["result.json"]
+    assert script("train", checkpoint, "trainer.max_epochs=3", cwd=tmp_path).returncode == 0
+
+
+def test_several_devices_are_refused(tmp_path: Path) -> None:
+    """Lightning's ddp would start the whole sweep again on each."""
+    done = train("-m", "pooling=max,avg", "trainer.devices=2", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "trainer.devices: expected 1, or +trainer.strategy=ddp_spawn, got 2" in done.stderr

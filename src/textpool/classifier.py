@@ -10,7 +10,8 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.functional.classification import binary_auroc
 
 Batch = tuple[Tensor, Tensor]  # tokens (batch, time) and class numbers (batch,)
 
@@ -39,12 +40,15 @@ class TextClassifier(LightningModule):
         self.vocabulary = list(vocabulary)
         self.labels = list(labels)
         n_classes = len(labels)
+        if not config["pooling"].get("_partial_"):
+            raise ValueError(
+                "pooling: its YAML file needs the line `_partial_: true`: the model makes one per kernel size"
+            )
         self.model = instantiate(config["model"])(len(vocabulary), n_classes, instantiate(config["pooling"]))
         self.metrics = MetricCollection(
             {
                 "acc": MulticlassAccuracy(n_classes, average="micro"),
                 "f1": MulticlassF1Score(n_classes, average="macro"),
-                **({"auroc": MulticlassAUROC(n_classes)} if n_classes == 2 else {}),
             }
         )
         self.mean_loss = MeanMetric(nan_strategy="disable")
@@ -96,7 +100,7 @@ class TextClassifier(LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probability of each class, (batch, classes)."""
         tokens, _ = batch
-        return self(tokens).softmax(-1)
+        return self(tokens).float().softmax(-1)
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and the schedule if there is one, stepped once an epoch."""
@@ -104,7 +108,9 @@ class TextClassifier(LightningModule):
         if not self.config.get("scheduler"):
             return optimizer
         scheduler = instantiate(self.config["scheduler"])(optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"}}
+        every = self.trainer.check_val_every_n_epoch or 1  # a schedule that watches val/loss needs one to watch
+        schedule = {"scheduler": scheduler, "monitor": "val/loss", "frequency": every}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _see(self, part: str, batch: Batch) -> None:
         tokens, targets = batch
@@ -123,3 +129,5 @@ class TextClassifier(LightningModule):
         self.log_dict({f"{part}/{name}": value for name, value in self.metrics.compute().items()})
         self.mean_loss.reset()
         self.metrics.reset()
+        if len(self.labels) == 2 and len(targets.unique()) == 2:  # of one class alone there is no ranking
+            self.log(f"{part}/auroc", binary_auroc(logits.softmax(-1)[:, 1], targets))

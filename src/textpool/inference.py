@@ -6,6 +6,7 @@ from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Trainer
 from torch.utils.data import DataLoader
@@ -33,8 +34,12 @@ def load(checkpoint: str | Path) -> TextClassifier:
         raise ValueError(f"{checkpoint}: no such file: expected a checkpoint such as …/checkpoints/best.ckpt")
     try:
         classifier = TextClassifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, KeyError, TypeError) as error:
+    except (UnpicklingError, KeyError, TypeError) as error:
         raise ValueError(f"{checkpoint}: not a checkpoint of textpool ({type(error).__name__})") from error
+    except InstantiationException as error:
+        raise ValueError(f"{checkpoint}: {error.__cause__ or error} (set PYTHONPATH to where it lies)") from error
+    except RuntimeError as error:
+        raise ValueError(f"{checkpoint}: does not fit the code of today: {error}") from error
     return classifier.eval()
 
 

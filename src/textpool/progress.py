@@ -1,6 +1,7 @@
 """How a run shows that it is alive: a bar on a terminal, a few lines elsewhere."""
 
 import logging
+import multiprocessing
 import sys
 from typing import Any
 
@@ -25,6 +26,14 @@ class RunBar(ProgressBar):
             TimeRemainingColumn(),
         )
         self._task: TaskID | None = None
+
+    def disable(self) -> None:
+        """Show nothing: not the first of several processes."""
+        self._bar.disable = True
+
+    def enable(self) -> None:
+        """Show it again."""
+        self._bar.disable = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
@@ -72,4 +81,5 @@ def validation(trainer: Trainer) -> str:
 
 def progress() -> Callback:
     """The right one for where the output goes."""
-    return RunBar() if sys.stdout.isatty() else EpochLines()
+    alone = multiprocessing.current_process().name == "MainProcess"  # bars of runs side by side overwrite each other
+    return RunBar() if alone and sys.stdout.isatty() else EpochLines()

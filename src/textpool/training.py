@@ -21,13 +21,16 @@ from textpool.study.record import (
     Result,
     Run,
     claim_folder,
+    commit,
     config_hash,
+    finished_before,
     group_hash,
     now,
     write_predictions,
 )
 
 log = logging.getLogger(__name__)
+TORCHS_CHOICE = torch.get_num_threads()
 
 
 def train(config: dict[str, Any], run: Run) -> Result:
@@ -49,11 +52,12 @@ def train(config: dict[str, Any], run: Run) -> Result:
     keep_quiet()
     run.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(run.folder / ".lock"):
-        ended = claim_folder(run.folder, config)
-        if ended is not None:
-            log.info("%s: finished before, nothing to train", run.name)
-            return ended
-        return train_and_test(config, run)
+        ended = finished_before(run.folder, config)
+        if ended is None:
+            return train_and_test(config, run)
+        other_code = "" if ended.commit == commit() else f", with other code ({ended.commit}, now {commit()})"
+        log.info("%s: finished before%s, nothing to train", run.name, other_code)
+        return ended
 
 
 def train_and_test(config: dict[str, Any], run: Run) -> Result:
@@ -61,21 +65,23 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
 
     Args and result are those of `train`.
     """
-    started, clock = now(), time.perf_counter()
+    started, clock, code = now(), time.perf_counter(), commit()
     whole_number("seed", config["seed"], least=0)
-    if config.get("threads"):
-        torch.set_num_threads(config["threads"])
+    threads = config.get("threads")
+    torch.set_num_threads(TORCHS_CHOICE if threads is None else whole_number("threads", threads, least=1))
     seed_everything(config["seed"], verbose=False)
     data: SentenceData = instantiate(config["data"], _convert_="all")
+    if config["model"].get("window_mask") == "none" and data.pad_to == "batch":
+        raise ValueError(
+            "window_mask: with none the padding counts, and must not depend on the rest of a batch: "
+            "set data.pad_to=max_length and data.max_length"
+        )
     data.setup()
     classifier = TextClassifier(config, data.vocabulary.words, data.labels)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
-    log.info(
-        "%s: %s sentences to train on, %s parameters",
-        run.name,
-        f"{len(data.splits.train):,}",
-        f"{n_params:,}",
-    )
+    claim_folder(run.folder, config, run.arguments)  # not before all that can be wrong with the settings
+    n_train = len(data.splits.train)
+    log.info("%s: %s sentences to train on, %s parameters", run.name, f"{n_train:,}", f"{n_params:,}")
 
     checkpoint = BestCheckpoint(run.folder / "checkpoints", monitor=config["monitor"], mode=config["mode"])
     logger = instantiate(config["logger"], save_dir=run.folder) if config.get("logger") else None
@@ -94,6 +100,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         log.info("%s: goes on from %s", run.name, go_on)
     trainer.fit(classifier, datamodule=data, ckpt_path=go_on, weights_only=True)
 
+    if not checkpoint.best_model_path:
+        raise ValueError("trainer: no epoch was validated, so that none is best: allow at least one whole epoch")
     best = TextClassifier.load_from_checkpoint(checkpoint.best_model_path, weights_only=True)
     metrics, probabilities = evaluate(best, data, config["trainer"])
     targets = data.encoded["test"].labels[: len(probabilities)]
@@ -115,7 +123,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         command=run.command,
         device=device_name(trainer.strategy.root_device),
         started=started,
-        seconds=round(time.perf_counter() - clock, 3),
+        seconds=round(checkpoint.seconds_before + time.perf_counter() - clock, 3),
+        commit=code,
     )
     if logger is not None:
         tested = {name: value for name, value in metrics.items() if name.startswith("test/")}

@@ -19,13 +19,15 @@ CHOICES = {"pooling": "kmax", "data": "sentiment", "optimizer": "adam"}
         (["pooling=kmax"], ["pooling"], "kmax"),
         (["pooling=kmax", "k=5"], ["k"], "kmax-k5"),
         (["pooling=kmax", "k=5", "seed=1"], ["pooling", "k", "seed"], "kmax-k5-seed1"),
-        (["k=5", "seed=1"], ["seed"], "kmax-seed1"),
+        (["k=5", "seed=1"], [], "kmax-k5-seed1"),
+        (["optimizer.lr=0.1", "seed=1"], ["seed"], "kmax-seed1"),
+        (["~logger", "k=5"], None, "kmax-k5"),
         (["pooling.k=5"], None, "kmax-k5"),
         (["optimizer.lr=1e-3"], None, "kmax-lr0.001"),
         (["data=sentiment"], None, "kmax-sentiment"),
         (["model.window_mask=none"], None, "kmax-window_mask_none"),
         (["model.kernel_sizes=[2,3]"], None, "kmax-kernel_sizes_2_3"),
-        (["data.train=../a/my file.csv"], None, "kmax-train_my_file.csv"),
+        (["data.train=../a/my file.csv"], None, "kmax-train_my_file.csv_eef4"),
         (["study=mine", "overwrite=true", "experiment=lesson"], None, "kmax"),
         (["+trainer.precision=bf16-mixed"], ["trainer.precision"], "kmax-precision_bf16_mixed"),
     ],
@@ -46,6 +48,12 @@ def test_run_names_fit_every_file_system(value: str) -> None:
 def test_a_k_that_is_not_taken_is_not_named() -> None:
     """Max with k=1 and with k=3 is one run, with one name."""
     assert run_name({"pooling": "max"}, ["pooling=max", "k=3", "seed=1"], ["pooling", "k", "seed"], {}) == "max-seed1"
+
+
+def test_files_of_one_name_in_two_folders_stay_different() -> None:
+    """A sweep over en/train.txt and de/train.txt is two runs."""
+    names = {run_name(CHOICES, [f"data.train={folder}/train.txt"], None, {}) for folder in ("en", "de")}
+    assert len(names) == 2
 
 
 def test_long_names_stay_different() -> None:

@@ -12,6 +12,7 @@ from textpool.study.record import (
     claim_folder,
     config_hash,
     differences,
+    finished_before,
     write_predictions,
     write_whole,
 )
@@ -89,22 +90,25 @@ def leave(folder: Path, config: dict[str, object], status: str | None) -> None:
 
 
 def test_a_new_folder_is_made(tmp_path: Path) -> None:
-    """With the configuration in it."""
-    assert claim_folder(tmp_path / "a" / "b", {"seed": 1}) is None
-    assert yaml.safe_load((tmp_path / "a" / "b" / "config.yaml").read_text()) == {"seed": 1}
+    """With the configuration in it, and what the command said."""
+    folder = tmp_path / "a" / "b"
+    assert finished_before(folder, {"seed": 1}) is None
+    claim_folder(folder, {"seed": 1}, ["seed=1"])
+    assert yaml.safe_load((folder / "config.yaml").read_text()) == {"seed": 1}
+    assert yaml.safe_load((folder / "overrides.yaml").read_text()) == ["seed=1"]
 
 
 def test_a_finished_run_is_given_back(tmp_path: Path) -> None:
-    """And nothing of it is touched."""
+    """Wherever the study and however it is shown."""
     leave(tmp_path / "max", {"seed": 1, "study": "old"}, "ok")
-    assert claim_folder(tmp_path / "max", {"seed": 1, "study": "new"}) == result()
-    assert (tmp_path / "max" / "checkpoints" / "last.ckpt").exists()
+    assert finished_before(tmp_path / "max", {"seed": 1, "study": "new"}) == result()
 
 
 def test_a_broken_run_keeps_its_checkpoint(tmp_path: Path) -> None:
     """To go on from."""
     leave(tmp_path / "max", {"seed": 1}, None)
-    assert claim_folder(tmp_path / "max", {"seed": 1}) is None
+    assert finished_before(tmp_path / "max", {"seed": 1}) is None
+    claim_folder(tmp_path / "max", {"seed": 1})
     assert (tmp_path / "max" / "checkpoints" / "last.ckpt").exists()
 
 
@@ -112,9 +116,10 @@ def test_a_broken_run_keeps_its_checkpoint(tmp_path: Path) -> None:
 def test_a_failed_or_replaced_run_starts_anew(tmp_path: Path, config: dict[str, object], status: str) -> None:
     """Old curves and checkpoints go; what a user put there stays."""
     leave(tmp_path / "max", {"seed": 1}, status)
-    assert claim_folder(tmp_path / "max", config) is None
+    assert finished_before(tmp_path / "max", config) is None
+    claim_folder(tmp_path / "max", config)
     left = {file.name for file in (tmp_path / "max").rglob("*") if file.is_file()}
-    assert left == {"config.yaml", "notes.txt"}
+    assert left == {"config.yaml", "overrides.yaml", "notes.txt"}
 
 
 @pytest.mark.parametrize("status", ["ok", "failed", None])
@@ -122,5 +127,17 @@ def test_another_run_is_not_overwritten(tmp_path: Path, status: str | None) -> N
     """The difference is named, and the way out."""
     leave(tmp_path / "max", {"seed": 1}, status)
     with pytest.raises(RunExistsError, match=r"seed: 1, now 2.*overwrite=true"):
-        claim_folder(tmp_path / "max", {"seed": 2})
+        finished_before(tmp_path / "max", {"seed": 2})
+
+
+def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
+    """But those of the trainer; its old result goes, for it is no longer that run's."""
+    before = {"seed": 1, "trainer": {"max_epochs": 2}}
+    longer = {"seed": 1, "trainer": {"max_epochs": 4}, "resume": "last.ckpt"}
+    leave(tmp_path / "max", before, "ok")
+    with pytest.raises(RunExistsError, match=r"resume: .*seed: 1, now 2"):
+        finished_before(tmp_path / "max", {**longer, "seed": 2})
+    assert finished_before(tmp_path / "max", longer) is None
+    claim_folder(tmp_path / "max", longer)
     assert (tmp_path / "max" / "checkpoints" / "last.ckpt").exists()
+    assert not (tmp_path / "max" / "result.json").exists()

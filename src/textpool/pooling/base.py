@@ -17,9 +17,9 @@ class Pooling(nn.Module, ABC):
     constructor sets `size`; if the result changes with the order of the sentence, it sets `ordered`.
 
     `forward` sees to what holds for every strategy, so that `pool` need not: padding arrives in `pool` as
-    zeros, whatever stood there; half precision arrives as float32 (weights stay float32, as under autocast); a
-    sentence without a real position gets zeros, whatever `pool` says; wrong shapes never reach `pool`. What
-    remains for `pool` is not to count the zeros of the padding as values.
+    zeros, whatever stood there; half precision arrives as float32, weights too; a sentence without a real
+    position gets zeros, whatever `pool` says; wrong shapes never reach `pool`. What remains for `pool` is not to
+    count the zeros of the padding as values.
 
     Attributes:
         size: values per channel, known from the constructor on.
@@ -47,21 +47,25 @@ class Pooling(nn.Module, ABC):
             ValueError: if `features` or `mask` are not of that form, or `pool` returns another shape.
         """
         self._check(features, mask)
+        if features.dtype in (torch.float16, torch.bfloat16):
+            wide = {name: weight.float() for name, weight in self.named_parameters()}
+            arguments = (features.float(), mask)
+            values = torch.func.functional_call(self, wide, arguments) if wide else self(*arguments)
+            return values.to(features.dtype)
         if mask is None:
             mask = features.new_ones(features.shape[0], features.shape[2], dtype=torch.bool)
         if features.shape[-1] == 0:  # nothing to reduce over: one position of padding stands in
             features, mask = F.pad(features, (0, 1)), F.pad(mask, (0, 1))
         # Filling, not multiplying by the mask: 0 * NaN is NaN, in the value and in the gradient.
         real = features.masked_fill(~mask[:, None, :], 0.0)
-        values = self.pool(real.to(torch.promote_types(features.dtype, torch.float32)), mask)
+        values = self.pool(real, mask)
         expected = (features.shape[0], self.channels, self.size)
         if values.shape != expected:
             raise ValueError(
                 f"{type(self).__name__}.pool: expected to return (batch, channels, size) = {expected}, "
                 f"got {tuple(values.shape)}"
             )
-        values = values.masked_fill(~mask.any(-1)[:, None, None], 0.0)
-        return values.to(features.dtype)
+        return values.masked_fill(~mask.any(-1)[:, None, None], 0.0)
 
     @abstractmethod
     def pool(

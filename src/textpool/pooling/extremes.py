@@ -42,11 +42,10 @@ class KMax(Pooling):
     section 3.2.
     """
 
-    ordered = True
-
     def __init__(self, channels: int, k: int = 3) -> None:
         super().__init__(channels)
         self.size = whole_number("k", k, least=1)
+        self.ordered = k > 1
 
     def pool(
         self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]

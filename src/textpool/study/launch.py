@@ -1,10 +1,8 @@
 """Where Hydra and a study meet: names of runs, failures, the table at the end of a sweep."""
 
 import atexit
-import contextlib
 import hashlib
 import re
-import shlex
 import sys
 import time
 import traceback
@@ -22,9 +20,29 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from textpool.study.record import CONFIG, Result, Run, RunExistsError, group_hash, now
+from textpool.study.record import (
+    CONFIG,
+    OVERRIDES,
+    REFUSED,
+    Result,
+    Run,
+    RunExistsError,
+    changed_settings,
+    config_hash,
+    group_hash,
+    now,
+    write_whole,
+)
 
-UNNAMED = ("study", "resume", "experiment", "overwrite")  # overrides that are no part of a run's name
+UNNAMED = (
+    "study",
+    "resume",
+    "experiment",
+    "overwrite",
+    "logger",
+    "threads",
+    "baseline",
+)  # overrides that are no part of a run's name
 
 
 def current_run() -> Run:
@@ -34,19 +52,16 @@ def current_run() -> Run:
         folder=Path(hydra.runtime.output_dir),
         choices={group: str(choice) for group, choice in hydra.runtime.choices.items()},
         overrides=parse_overrides(hydra.overrides.task),
-        command=command(hydra.overrides.task),
+        arguments=list(hydra.overrides.task),
     )
-
-
-def command(overrides: Sequence[str]) -> str:
-    """The command line of one run."""
-    return " ".join(["python scripts/train.py", *map(shlex.quote, overrides)])
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     """Overrides of one run as name → value; lists and the like as text."""
     parsed = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.is_delete():
+            continue
         value = override.value()
         plain = value is None or isinstance(value, bool | int | float)
         parsed[override.get_key_element().lstrip("+~")] = (
@@ -69,16 +84,18 @@ def run_name(
     Args:
         choices: the file chosen in each config group.
         overrides: of this run.
-        swept: names of the overrides to show; None: all.
+        swept: names of the overrides to show, beside seed and k; None: all.
         pooling: its section of the configuration. Where that takes no `k`, the name has none: runs that mean the
             same have the same name, and are run once.
     """
     idle = [*UNNAMED, "pooling", *(() if "k" in pooling else ("k",))]
     parts = [str(choices["pooling"])]
     for name, value in parse_overrides(overrides).items():
-        if name in idle or (swept is not None and name not in swept):
+        if name in idle or (swept is not None and name not in (*swept, "seed", "k")):
             continue
-        word = Path(value).name if isinstance(value, str) and "/" in value else str(value)
+        word = str(value)
+        if "/" in word:  # a path: the last part says most, and the rest may tell two apart
+            word = f"{Path(word).name}-{hashlib.sha256(word.encode()).hexdigest()[:4]}"
         key = "" if name in choices else name.rsplit(".", 1)[-1] + ("_" if isinstance(value, str) else "")
         parts.append(key + word)
     name = "-".join(re.sub(r"(?:[^\w.+]|_)+", "_", part).strip("_") for part in parts)
@@ -96,26 +113,27 @@ def resume_arguments(arguments: Sequence[str]) -> list[str]:
     Raises:
         ValueError: if `resume=` names a file that is not a checkpoint in a run's folder.
     """
-    given = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
+    given = [argument.removeprefix("resume=").strip("'\"") for argument in arguments if argument.startswith("resume=")]
     if not given or given[-1] in ("null", ""):
         return list(arguments)
+    if {"-m", "--multirun"} & set(arguments):
+        raise ValueError("resume: one run goes on at a time: leave -m out; an unfinished sweep is its command again")
     checkpoint = Path(given[-1])
     folder = checkpoint.resolve().parent.parent
-    settings = folder / ".hydra" / "overrides.yaml"
+    settings = folder / OVERRIDES
     if not checkpoint.is_file() or not settings.is_file():
         raise ValueError(
             f"resume: expected the path of a checkpoint in the folder of a run, such as "
             f"logs/my_study/max/checkpoints/last.ckpt, got {checkpoint}"
         )
-    own = [line for line in yaml.safe_load(settings.read_text(encoding="utf-8")) if not line.startswith("resume=")]
+    own = yaml.safe_load(settings.read_text(encoding="utf-8"))
     added = [argument for argument in arguments if not argument.startswith("resume=")]
-    return [
-        *own,
-        *added,
-        f"resume='{checkpoint.resolve()}'",
-        f"study='{folder.parent.name}'",
-        f"hydra.run.dir='{folder}'",
-    ]
+    first = next((index for index, argument in enumerate(added) if "=" in argument and argument[0] != "-"), len(added))
+    flags, added = added[:first], added[first:]
+    own = [one for one in own if one not in added and not one.startswith(("resume=", "overwrite="))]
+    places = {"resume": checkpoint.resolve(), "study": folder.parent.name, "hydra.run.dir": folder}
+    quoted = (str(place).replace("\\", "\\\\").replace("'", "\\'") for place in places.values())
+    return [*flags, *own, *added, *(f"{name}='{place}'" for name, place in zip(places, quoted, strict=True))]
 
 
 class StudyCallback(Callback):
@@ -126,6 +144,10 @@ class StudyCallback(Callback):
         self.sweep_started, self.sweep_clock = now(), time.time()
         self.started, self.clock = now(), time.time()
         self.reported = False
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Look at the settings that only the whole command can be wrong about."""
+        refuse_relaunch(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note what is swept: every job composes its configuration anew and would not know."""
@@ -149,27 +171,24 @@ class StudyCallback(Callback):
                 report(folder.parent, config.get("baseline"))
             return
         error = root_cause(job_return._return_value)
-        traceback_file = folder / f"{config.hydra.job.name}.log"
-        with contextlib.suppress(OSError), traceback_file.open("a", encoding="utf-8") as file:
-            traceback.print_exception(error, file=file)
-        if not isinstance(error, RunExistsError):
-            try:
-                failed_result(config, error, self.started, time.time() - self.clock).write(folder)
-            except OSError as trouble:  # a full disk: the run will stand in the table as unfinished
-                print(f"error: {folder}: the failure cannot be recorded: {trouble}", file=sys.stderr)
+        log_file = record_failure(config, error, self.started, time.time() - self.clock)
         if alone and not users_error(error):
             traceback.print_exception(error, file=sys.stderr)
-        print(f"error: {describe(error)}\n(traceback: {shown(traceback_file)})", file=sys.stderr)
+        print(f"error: {describe(error)}\n(traceback: {shown(log_file)})", file=sys.stderr)
         if alone:
             raise SystemExit(1)
         job_return.status = JobStatus.COMPLETED
         job_return.return_value = None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Show the table of the study; end with status 1 if a job of this sweep failed."""
+        """Show the table of the study; end with status 1 if a job of this sweep failed or was refused."""
         self.reported = True
-        results = report(Path(config.hydra.sweep.dir), config.get("baseline"))
-        if any(result.status != "ok" and result.started >= self.sweep_started for result in results):
+        study = Path(config.hydra.sweep.dir)
+        failed = [result for result in report(study, config.get("baseline")) if result.status != "ok"]
+        refused = [file for file in study.glob(f"*/{REFUSED}") if file.stat().st_mtime >= self.sweep_clock]
+        for file in sorted(refused):
+            print(f"error: {file.parent.name} was not run: {file.read_text(encoding='utf-8')}", file=sys.stderr)
+        if refused or any(result.started >= self.sweep_started for result in failed):
             raise SystemExit(1)
 
     def last_word(self, study: Path, baseline: str) -> None:
@@ -181,21 +200,18 @@ class StudyCallback(Callback):
 
 
 def refuse_relaunch(config: DictConfig) -> None:
-    """End a sweep that would start itself once more on every device.
-
-    Lightning's `ddp` starts the whole command again for each device, a sweep included.
-    """
+    """End a command that Lightning's `ddp` would start once more on every device, a sweep included."""
     devices, strategy = config.trainer.get("devices", 1), str(config.trainer.get("strategy", "auto"))
     local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib"))
     if local and str(devices) != "1" and "spawn" not in strategy:
         raise SystemExit(
-            f"error: trainer.devices: expected 1 in a sweep, or +trainer.strategy=ddp_spawn, got {devices}: "
-            "ddp would start the whole sweep again on each device"
+            f"error: trainer.devices: expected 1, or +trainer.strategy=ddp_spawn, got {devices}: "
+            "ddp would start the whole command again on each device"
         )
 
 
 def report(study: Path, baseline: str) -> list[Result]:
-    """Show and write the table of a study."""
+    """Show and write the table of a study, and say where it is."""
     from textpool.study import plots, table  # late: SciPy and matplotlib take seconds that --help does not need
     from textpool.study.compare import compare
 
@@ -230,27 +246,42 @@ def describe(error: BaseException) -> str:
     return text if users_error(error) and text else f"{type(error).__name__}: {text}"
 
 
-def failed_result(config: DictConfig, error: BaseException, started: str, seconds: float) -> Result:
-    """The result of a run that ended in an error."""
-    settings = {key: node for key, node in config.items() if key != "hydra"}
+def record_failure(config: DictConfig, error: BaseException, started: str, seconds: float) -> Path:
+    """Write why a run failed to its folder, unless another run lives there: then only that it was not let in.
+
+    Returns:
+        The log file with the traceback.
+    """
+    folder, overrides = Path(config.hydra.runtime.output_dir), config.hydra.overrides.task
+    log_file = folder / f"{config.hydra.job.name}.log"
+    settings = OmegaConf.create({key: node for key, node in config.items() if key != "hydra"})
     try:
-        plain = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
-        group = group_hash({str(key): value for key, value in plain.items()}) if isinstance(plain, dict) else None
+        resolved = OmegaConf.to_container(settings, resolve=True)
     except OmegaConfBaseException:
-        group = None
-    return Result(
-        run=Path(config.hydra.runtime.output_dir).name,
-        status="failed",
-        error=describe(error),
-        pooling=str(config.hydra.runtime.choices.pooling),
-        seed=config.get("seed"),
-        overrides=parse_overrides(config.hydra.overrides.task),
-        command=command(config.hydra.overrides.task),
-        config_hash=None,
-        group_hash=group,
-        started=started,
-        seconds=round(seconds, 3),
-    )
+        resolved = {}
+    plain = {str(key): value for key, value in resolved.items()} if isinstance(resolved, dict) else {}
+    try:
+        with log_file.open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+        if isinstance(error, RunExistsError) or changed_settings(folder, plain):
+            write_whole(folder / REFUSED, describe(error))
+            return log_file
+        Result(
+            run=folder.name,
+            status="failed",
+            error=describe(error),
+            pooling=str(config.hydra.runtime.choices.pooling),
+            seed=config.get("seed"),
+            overrides=parse_overrides(overrides),
+            command=Run(folder, {}, arguments=list(overrides)).command,
+            config_hash=config_hash(plain) if plain else None,
+            group_hash=group_hash(plain) if plain else None,
+            started=started,
+            seconds=round(seconds, 3),
+        ).write(folder)
+    except OSError as trouble:  # a full disk: the run stands in the table as unfinished
+        print(f"error: {folder}: the failure cannot be recorded: {trouble}", file=sys.stderr)
+    return log_file
 
 
 def shown(path: Path) -> Path:

@@ -5,8 +5,10 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +21,8 @@ import yaml
 RESULT = "result.json"
 CONFIG = "config.yaml"
 PREDICTIONS = "predictions.csv"
+OVERRIDES = "overrides.yaml"  # as the command gave them, to resume by
+REFUSED = "refused.txt"  # why another run was not let in
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,23 @@ class Run:
         folder: where all its files go; its name is the run's name.
         choices: the file chosen in each config group, such as pooling → kmax.
         overrides: what the command set, name → value.
-        command: a command that runs this run again.
+        arguments: the same as on the command line.
     """
 
     folder: Path
     choices: Mapping[str, str]
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    command: str | None = None
+    arguments: Sequence[str] = ()
 
     @property
     def name(self) -> str:
         """The run's name in tables and in TensorBoard."""
         return self.folder.name
+
+    @property
+    def command(self) -> str:
+        """The command that runs this run alone."""
+        return " ".join(["python scripts/train.py", *map(shlex.quote, self.arguments)])
 
 
 @dataclass
@@ -93,7 +102,9 @@ class Result:
 
     def write(self, folder: Path) -> None:
         """Write `result.json` whole or not at all."""
-        write_whole(folder / RESULT, json.dumps(asdict(self), indent=2, allow_nan=True) + "\n")
+        content = asdict(self)  # NaN is no JSON
+        content["metrics"] = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
+        write_whole(folder / RESULT, json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> "Result":
@@ -114,8 +125,11 @@ class Result:
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that nobody ever sees half of it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_predictions(
@@ -154,42 +168,58 @@ class RunExistsError(ValueError):
     """The folder of a run holds another run already."""
 
 
-def claim_folder(folder: Path, config: Mapping[str, Any]) -> Result | None:
-    """Make the folder of a run ready, and lose nothing that another run left there.
-
-    A run that has ended well is not run again. One that was broken off keeps its checkpoints, to go on from;
-    one that failed starts anew.
+def finished_before(folder: Path, config: Mapping[str, Any]) -> Result | None:
+    """Look whether a folder may take a run, and whether that run has ended well there before. Changes nothing.
 
     Args:
         folder: of the run.
-        config: of the run, resolved; `overwrite` says whether another run may be replaced.
-
-    Returns:
-        The result, if this very run has ended well before.
+        config: of the run, resolved. With `overwrite` it may replace another; with `resume` it may differ from it in
+            the trainer's settings, such as the number of epochs.
 
     Raises:
         RunExistsError: if the folder holds a run with other settings, naming those.
     """
-    settings = folder / CONFIG
-    if settings.exists() and not config.get("resume"):
-        before = yaml.safe_load(settings.read_text(encoding="utf-8"))
-        changes = differences(decisive(before), decisive(config))
-        if changes and not config.get("overwrite"):
+    if config.get("overwrite") or not (folder / CONFIG).exists():
+        return None
+    changes = changed_settings(folder, config)
+    if config.get("resume"):
+        fixed = [change for change in changes if not change.startswith("trainer.")]
+        if fixed:
             raise RunExistsError(
-                f"{folder} holds a run with other settings ({'; '.join(changes[:5])}): "
-                "choose another study=…, or replace that run with overwrite=true"
+                f"resume: a run goes on with its own settings but those of the trainer, got {'; '.join(fixed[:5])}"
             )
-        ended = Result.read(folder) if (folder / RESULT).exists() else None
-        if ended is not None and ended.status == "ok" and not config.get("overwrite"):
-            return ended
-        if ended is not None or config.get("overwrite"):
-            for old in [*folder.glob("events.out.tfevents.*"), *folder.glob("checkpoints/*.ckpt")]:
-                old.unlink()  # TensorBoard would show the old run's hyperparameters, and the new run go on from it
-            for name in (RESULT, PREDICTIONS):
-                (folder / name).unlink(missing_ok=True)
+        return None
+    if changes:
+        raise RunExistsError(
+            f"{folder} holds a run with other settings ({'; '.join(changes[:5])}): "
+            "choose another study=…, or replace that run with overwrite=true"
+        )
+    ended = Result.read(folder) if (folder / RESULT).exists() else None
+    return ended if ended is not None and ended.status == "ok" else None
+
+
+def claim_folder(folder: Path, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
+    """Make a folder the place of a run that `finished_before` lets in.
+
+    A run that was broken off keeps its checkpoints, to go on from; one that failed, or is to be replaced, starts anew.
+    """
+    failed = (folder / RESULT).exists()  # had it ended well, it would not be run again
+    if not config.get("resume") and (failed or config.get("overwrite")):
+        for old in [*folder.glob("events.out.tfevents.*"), *folder.glob("checkpoints/*.ckpt")]:
+            old.unlink()  # TensorBoard would show the old run's hyperparameters, and the new run go on from it
+    for name in (RESULT, PREDICTIONS, REFUSED):
+        (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(settings, yaml.safe_dump(dict(config), sort_keys=False))
-    return None
+    write_whole(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
+    write_whole(folder / OVERRIDES, yaml.safe_dump(list(overrides)))
+
+
+def changed_settings(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """What of a configuration differs from that of the run in a folder; nothing where there is none."""
+    path = folder / CONFIG
+    if not path.exists():
+        return []
+    return differences(decisive(yaml.safe_load(path.read_text(encoding="utf-8"))), decisive(config))
 
 
 def differences(before: Any, after: Any, name: str = "") -> list[str]:
