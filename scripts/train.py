@@ -6,7 +6,8 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from textpool.study.launch import current_run, resume_arguments
+from textpool.study.launch import current_run, last_word
+from textpool.study.naming import resume_arguments
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -24,4 +25,7 @@ if __name__ == "__main__":
         sys.argv[1:] = resume_arguments(sys.argv[1:])
     except ValueError as error:
         sys.exit(f"error: {error}")
-    main()
+    try:
+        main()
+    finally:
+        last_word()

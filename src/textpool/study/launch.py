@@ -1,18 +1,13 @@
-"""Where Hydra and a study meet: names of runs, failures, the table at the end of a sweep."""
+"""Where Hydra and a study meet: what is swept, what fails, and the table at the end."""
 
-import atexit
-import hashlib
-import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
@@ -20,9 +15,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from textpool.study.naming import parse_overrides, swept_names
 from textpool.study.record import (
     CONFIG,
-    OVERRIDES,
     REFUSED,
     Result,
     Run,
@@ -33,16 +28,6 @@ from textpool.study.record import (
     now,
     write_whole,
 )
-
-UNNAMED = (
-    "study",
-    "resume",
-    "experiment",
-    "overwrite",
-    "logger",
-    "threads",
-    "baseline",
-)  # overrides that are no part of a run's name
 
 
 def current_run() -> Run:
@@ -56,84 +41,13 @@ def current_run() -> Run:
     )
 
 
-def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Overrides of one run as name → value; lists and the like as text."""
-    parsed = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if override.is_delete():
-            continue
-        value = override.value()
-        plain = value is None or isinstance(value, bool | int | float)
-        parsed[override.get_key_element().lstrip("+~")] = (
-            value if plain else override.get_value_element_as_str().strip("'\"")
-        )
-    return parsed
+BROKEN_OFF: list[Callable[[], None]] = []  # what is to be said where a sweep does not come to its end
 
 
-def swept_names(overrides: Sequence[str]) -> list[str]:
-    """The names that a sweep's command gives more than one value."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return [override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override()]
-
-
-def run_name(
-    choices: Mapping[str, str], overrides: Sequence[str], swept: Sequence[str] | None, pooling: Mapping[str, Any]
-) -> str:
-    """A short name that holds the pooling and what was swept, such as `kmax-k5-seed1`.
-
-    Args:
-        choices: the file chosen in each config group.
-        overrides: of this run.
-        swept: names of the overrides to show, beside seed and k; None: all.
-        pooling: its section of the configuration. Where that takes no `k`, the name has none: runs that mean the
-            same have the same name, and are run once.
-    """
-    idle = [*UNNAMED, "pooling", *(() if "k" in pooling else ("k",))]
-    parts = [str(choices["pooling"])]
-    for name, value in parse_overrides(overrides).items():
-        if name in idle or (swept is not None and name not in (*swept, "seed", "k")):
-            continue
-        word = str(value)
-        if "/" in word:  # a path: the last part says most, and the rest may tell two apart
-            word = f"{Path(word).name}-{hashlib.sha256(word.encode()).hexdigest()[:4]}"
-        key = "" if name in choices else name.rsplit(".", 1)[-1] + ("_" if isinstance(value, str) else "")
-        parts.append(key + word)
-    name = "-".join(re.sub(r"(?:[^\w.+]|_)+", "_", part).strip("_") for part in parts)
-    if len(name) > 80:  # file systems end at 255, tables and legends much earlier
-        name = name[:70] + "-" + hashlib.sha256(" ".join(overrides).encode()).hexdigest()[:8]
-    return name
-
-
-OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-
-
-def resume_arguments(arguments: Sequence[str]) -> list[str]:
-    """The command line of a run that goes on: its own settings first, then what this command adds.
-
-    Raises:
-        ValueError: if `resume=` names a file that is not a checkpoint in a run's folder.
-    """
-    given = [argument.removeprefix("resume=").strip("'\"") for argument in arguments if argument.startswith("resume=")]
-    if not given or given[-1] in ("null", ""):
-        return list(arguments)
-    if {"-m", "--multirun"} & set(arguments):
-        raise ValueError("resume: one run goes on at a time: leave -m out; an unfinished sweep is its command again")
-    checkpoint = Path(given[-1])
-    folder = checkpoint.resolve().parent.parent
-    settings = folder / OVERRIDES
-    if not checkpoint.is_file() or not settings.is_file():
-        raise ValueError(
-            f"resume: expected the path of a checkpoint in the folder of a run, such as "
-            f"logs/my_study/max/checkpoints/last.ckpt, got {checkpoint}"
-        )
-    own = yaml.safe_load(settings.read_text(encoding="utf-8"))
-    added = [argument for argument in arguments if not argument.startswith("resume=")]
-    first = next((index for index, argument in enumerate(added) if "=" in argument and argument[0] != "-"), len(added))
-    flags, added = added[:first], added[first:]
-    own = [one for one in own if one not in added and not one.startswith(("resume=", "overwrite="))]
-    places = {"resume": checkpoint.resolve(), "study": folder.parent.name, "hydra.run.dir": folder}
-    quoted = (str(place).replace("\\", "\\\\").replace("'", "\\'") for place in places.values())
-    return [*flags, *own, *added, *(f"{name}='{place}'" for name, place in zip(places, quoted, strict=True))]
+def last_word() -> None:
+    """Show what a sweep that was broken off has come to; nothing after one that came to its end."""
+    for say in BROKEN_OFF:
+        say()
 
 
 class StudyCallback(Callback):
@@ -152,7 +66,8 @@ class StudyCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note what is swept: every job composes its configuration anew and would not know."""
         refuse_relaunch(config)
-        atexit.register(self.last_word, Path(config.hydra.sweep.dir).resolve(), config.get("baseline"))
+        study, baseline = Path(config.hydra.sweep.dir).resolve(), config.get("baseline")
+        BROKEN_OFF.append(lambda: self.last_word(study, baseline))
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         swept = swept_names([*params, *config.hydra.overrides.task])
         with open_dict(config):
@@ -184,7 +99,10 @@ class StudyCallback(Callback):
         """Show the table of the study; end with status 1 if a job of this sweep failed or was refused."""
         self.reported = True
         study = Path(config.hydra.sweep.dir)
-        failed = [result for result in report(study, config.get("baseline")) if result.status != "ok"]
+        try:
+            failed = [result for result in report(study, config.get("baseline")) if result.status != "ok"]
+        except Exception as error:  # Hydra would make a warning of it, and a success of the sweep
+            raise SystemExit(f"error: no table of {study}: {describe(error)}") from error
         refused = [file for file in study.glob(f"*/{REFUSED}") if file.stat().st_mtime >= self.sweep_clock]
         for file in sorted(refused):
             print(f"error: {file.parent.name} was not run: {file.read_text(encoding='utf-8')}", file=sys.stderr)
@@ -192,7 +110,7 @@ class StudyCallback(Callback):
             raise SystemExit(1)
 
     def last_word(self, study: Path, baseline: str) -> None:
-        """Show what a sweep that was broken off has come to: Ctrl-C, or a worker killed."""
+        """Show what the sweep has come to, if it was broken off: by Ctrl-C, or with a worker killed."""
         begun = any(path.stat().st_mtime >= self.sweep_clock for path in study.glob(f"*/{CONFIG}"))
         if begun and not self.reported:
             print("\nbroken off: the same command with", f"study={study.name}", "goes on", file=sys.stderr)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.study.launch import parse_overrides, run_name, swept_names
+from textpool.study.naming import parse_overrides, run_name, swept_names
 
 CHOICES = {"pooling": "kmax", "data": "sentiment", "optimizer": "adam"}
 
