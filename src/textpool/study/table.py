@@ -78,12 +78,15 @@ def show(comparison: Comparison) -> None:
     """Print the table, without the least of its columns where the terminal is too narrow for all."""
     console = Console(width=None if sys.stdout.isatty() else 140)
     unbounded = Console(width=1000)
-    shown = columns(comparison)
-    for least in ("values per filter", "test loss", "p", "seconds", "parameters", "seeds"):
+    every = shown = columns(comparison)
+    for least in ("values per filter", "test loss", "p", "seconds", "seeds", "parameters"):
         if unbounded.measure(_rich(comparison, shown)).maximum <= console.width:
             break
         shown = [column for column in shown if column.heading != least]
     console.print(_rich(comparison, shown))
+    left_out = [column.heading for column in every if column not in shown]
+    if left_out:
+        console.print(Text(f"Too narrow here for {', '.join(left_out)}: see comparison.md."))
     console.print(Text(caption(comparison)), *(Text(line, style="red") for line in comparison.errors), sep="\n")
 
 
