@@ -83,6 +83,8 @@ def test_overrides_as_values() -> None:
 
 def test_a_study_needs_neither_torch_nor_lightning() -> None:
     """They take seconds to import: --help, errors in overrides and tables must not wait for them."""
-    code = "import sys; from textpool.study import launch, plots, table; print(*{'torch', 'lightning'} & set(sys.modules))"
+    code = (
+        "import sys; from textpool.study import launch, plots, table; print(*{'torch', 'lightning'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
