@@ -96,7 +96,7 @@ def test_one_seed_shows_the_uncertainty_of_the_test_set(tmp_path: Path) -> None:
         write_predictions(tmp_path / name / "predictions.csv", ["no", "yes"], labels, probabilities)
     found = rows(tmp_path)
     assert {row.over for row in found.values()} == {"test set"}
-    assert [found[name].verdict("test/acc") for name in ("good", "like")] == ["better", "not separable"]
+    assert [found[name].verdict("test/acc") for name in ("good", "like")] == ["better, one seed", "not separable"]
     assert "One seed: the intervals are those of the test set of 100 sentences" in table.caption(compare([tmp_path]))
 
 

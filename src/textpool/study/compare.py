@@ -92,13 +92,17 @@ class Row:
         return mean(values) if values else None
 
     def verdict(self, metric: str) -> str:
-        """Whether the difference can be told from chance, and which way it goes."""
+        """Whether the difference can be told from chance, and which way it goes.
+
+        Of one seed it is said so: the same training with another seed may come out the other way.
+        """
         if self.difference is None:
             return ""
         (_, low, high), p = self.difference
         if low <= 0 <= high or p >= ALPHA:
             return "not separable"
-        return "better" if (low > 0) != metric.endswith("loss") else "worse"
+        word = "better" if (low > 0) != metric.endswith("loss") else "worse"
+        return word if self.over == "seeds" else f"{word}, one seed"
 
 
 @dataclass(frozen=True)
