@@ -134,8 +134,8 @@ def report(study: Path, baseline: str) -> list[Result]:
     from textpool.study.compare import compare
 
     comparison = compare([study], baseline=baseline)
+    table.show(comparison)  # first: a full disk must not cost it
     table.write(comparison, study)
-    table.show(comparison)
     print(f"\ntable:   {shown(study)}/comparison.md")
     if plots.write(comparison, study):
         print(f"figures: {shown(study)}/figures")
