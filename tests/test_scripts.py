@@ -340,3 +340,15 @@ def test_several_devices_are_refused(tmp_path: Path) -> None:
     done = train("-m", "pooling=max,avg", "trainer.devices=2", cwd=tmp_path)
     assert done.returncode == 1
     assert "trainer.devices: expected 1, or +trainer.strategy=ddp_spawn, got 2" in done.stderr
+
+
+def test_a_killed_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of memory in one of the jobs side by side: what is finished is shown, what is not is said."""
+    outside(tmp_path)
+    monkeypatch.setenv("DIE", "1")
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    arguments = ("-m", "--config-dir", "my_conf", *launcher, "pooling=dying", "seed=0,1", "study=killed")
+    done = train(*arguments, cwd=tmp_path, path=tmp_path)
+    assert done.returncode == 1
+    assert "broken off: the same command with study=killed goes on" in done.stderr
+    assert "unfinished" in done.stdout
