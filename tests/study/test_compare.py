@@ -178,6 +178,14 @@ def test_errors_name_what_was_expected(tmp_path: Path) -> None:
         compare([tmp_path], metric="test/f2")
 
 
+def test_the_loss_of_one_seed_is_shown(tmp_path: Path) -> None:
+    """As the metric itself it has no interval, and no second column beside it."""
+    leave(tmp_path / "max", 0.75)
+    [heading, _, row] = table.markdown(compare([tmp_path], metric="test/loss")).splitlines()[2:5]
+    assert heading.startswith("| run | seeds | test loss | parameters |")
+    assert row.startswith("| max | 1 | 0.2500 | 10,818 |")
+
+
 def test_every_format_holds_the_same_numbers(tmp_path: Path) -> None:
     """Rows as Markdown, CSV, JSON and LaTeX; every run with its own values in runs.csv."""
     seeds(tmp_path, "max", [0.5, 0.6])

@@ -1,9 +1,10 @@
 """What the runs of a study say together: grouped over seeds, with intervals, against a baseline."""
 
 import csv
+import functools
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
@@ -23,6 +24,8 @@ from textpool.study.statistics import (
 ALPHA = 0.05
 # Overrides that do not set comparisons apart: what is compared, what is averaged over, where it is written.
 COMPARED = ("pooling", "k", "seed", "study", "resume", "overwrite", "experiment")
+
+Correct = list[tuple[str, bool]]  # the label of each test sentence, and whether it was predicted
 
 
 class Entry(NamedTuple):
@@ -101,7 +104,7 @@ class Row:
         (_, low, high), p = self.difference
         if low <= 0 <= high or p >= ALPHA:
             return "not separable"
-        word = "better" if (low > 0) != metric.endswith("loss") else "worse"
+        word = "better" if (low > 0) == is_share(metric) else "worse"
         return word if self.over == "seeds" else f"{word}, one seed"
 
 
@@ -150,14 +153,18 @@ def compare(
     for row in rows:
         blocks[row.block].append(row)
     bases = {block: _baseline(members, baseline) for block, members in blocks.items()}
-    rows = [_estimated(row, bases[row.block], metric) for row in rows]
-    tested = [index for index, row in enumerate(rows) if row.difference is not None]
-    corrected = holm([row.difference.p for row in rows if row.difference is not None])
-    for index, p in zip(tested, corrected, strict=True):
-        difference = rows[index].difference
-        if difference is not None:
-            rows[index] = replace(rows[index], difference=difference._replace(p=p))
+    read = functools.cache(_correct)  # the baseline's predictions are asked for by every row
+    rows = [_estimated(row, bases[row.block], metric, read) for row in rows]
+    corrected = iter(holm([row.difference.p for row in rows if row.difference]))
+    rows = [
+        replace(row, difference=row.difference._replace(p=next(corrected))) if row.difference else row for row in rows
+    ]
     return Comparison([study.resolve().name for study in studies], metric, rows)
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of 1, the more the better; else it is a loss, the less the better."""
+    return not metric.endswith("loss")
 
 
 def read_study(study: Path) -> list[Entry]:
@@ -219,7 +226,7 @@ def _baseline(rows: Sequence[Row], name: str) -> Row:
     return [*exact, *same, *usable][0]
 
 
-def _estimated(row: Row, base: Row, metric: str) -> Row:
+def _estimated(row: Row, base: Row, metric: str, read: Callable[[Path], Correct | None]) -> Row:
     values, reference = row.values(metric), base.values(metric)
     if not values:
         return row
@@ -234,21 +241,21 @@ def _estimated(row: Row, base: Row, metric: str) -> Row:
 
     [(seed, value)] = values.items()
     row = replace(row, estimate=mean_over_seeds([value]))
-    correct = _correct(row.finished[seed]) if metric == "test/acc" else None
+    correct = read(row.finished[seed].folder) if metric == "test/acc" else None
     if correct is None:
         return row
     row = replace(row, estimate=accuracy_on_test_set([right for _, right in correct]), over="test set")
-    other = _correct(base.finished[seed]) if row.baseline is not None and seed in base.finished else None
+    other = read(base.finished[seed].folder) if row.baseline is not None and seed in base.finished else None
     if other is None or [label for label, _ in other] != [label for label, _ in correct]:
         return row
     paired = difference_on_test_set([right for _, right in correct], [right for _, right in other])
     return replace(row, difference=paired)
 
 
-def _correct(entry: Entry) -> list[tuple[str, bool]] | None:
-    """The label of each test sentence, and whether it was predicted; None where that cannot be read."""
+def _correct(folder: Path) -> Correct | None:
+    """What a run predicted rightly; None where that cannot be read."""
     try:
-        with (entry.folder / PREDICTIONS).open(encoding="utf-8", newline="") as file:
+        with (folder / PREDICTIONS).open(encoding="utf-8", newline="") as file:
             return [(row["label"], row["label"] == row["predicted"]) for row in csv.DictReader(file)] or None
     except (OSError, KeyError, UnicodeDecodeError, csv.Error):
         return None

@@ -15,7 +15,7 @@ from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAt
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from textpool.study.compare import Comparison, Row
+from textpool.study.compare import Comparison, Row, is_share
 
 # Okabe and Ito 2008; told apart by marker and line as well.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -76,13 +76,13 @@ def learning_curves(rows: Sequence[Row]) -> Figure | None:
 
 def against_k(rows: Sequence[Row], metric: str) -> Figure | None:
     """The metric against k, a line a strategy, where k was swept."""
-    lines: defaultdict[str, list[tuple[float, Row]]] = defaultdict(list)
+    found: defaultdict[str, list[tuple[float, Row]]] = defaultdict(list)
     for row in rows:
         result = row.entries[0].result
         k = result.overrides.get("k", result.overrides.get("pooling.k"))
         if isinstance(k, int) and f"-k{k}" in row.name:  # a row without it does not depend on k
-            lines[row.name.replace(f"-k{k}", "")].append((k, row))
-    lines = defaultdict(list, {name: points for name, points in lines.items() if len(points) > 1})
+            found[row.name.replace(f"-k{k}", "")].append((k, row))
+    lines = {name: points for name, points in found.items() if len(points) > 1}
     if not lines:
         return None
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -164,11 +164,11 @@ def _styles(items: Sequence[object]) -> list[tuple[str, str, str]]:
 
 
 def _scale(metric: str) -> float:
-    return 1.0 if metric.endswith("loss") else 100.0
+    return 100.0 if is_share(metric) else 1.0
 
 
 def _label(metric: str) -> str:
-    return metric if metric.endswith("loss") else f"{metric} (%)"
+    return f"{metric} (%)" if is_share(metric) else metric
 
 
 def _tidy(axes: Axes, grid: str) -> None:

@@ -14,17 +14,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from textpool.study.compare import Comparison, Row
+from textpool.study.compare import Comparison, Row, is_share
 from textpool.study.record import write_whole
 from textpool.study.statistics import Estimate
 
 
 class Column(NamedTuple):
-    """Heading, and the cells under it, a cell a row."""
+    """Heading, and the cells under it, a cell a row.
+
+    `spare` says which columns a narrow terminal goes without: 1 first; 0 never.
+    """
 
     heading: str
     cells: list[str]
     words: bool = False
+    spare: int = 0
 
 
 def columns(comparison: Comparison) -> list[Column]:
@@ -35,21 +39,19 @@ def columns(comparison: Comparison) -> list[Column]:
     found = [
         Column("run", [row.name for row in rows], words=True),
         Column("status", [row.status for row in rows], words=True),
-        Column("seeds", _cells(rows, lambda row: len(row.finished) or None)),
+        Column("seeds", _cells(rows, lambda row: len(row.finished) or None), spare=5),
         Column(_heading(metric), _cells(rows, lambda row: row.estimate and _interval(row.estimate, metric))),
         Column(
             f"difference{of}",
             _cells(rows, lambda row: row.difference and _interval(row.difference.estimate, metric, sign="+")),
         ),
-        Column("p", _cells(rows, lambda row: row.difference and _p(row.difference.p))),
+        Column("p", _cells(rows, lambda row: row.difference and _p(row.difference.p)), spare=3),
         Column("verdict", [row.verdict(metric) for row in rows], words=True),
-        Column("test loss", _cells(rows, lambda row: _plain(row.mean("test/loss"), "test/loss"))),
-        Column("parameters", _cells(rows, lambda row: row.first and row.first.n_params)),
-        Column("values per filter", _cells(rows, lambda row: row.first and row.first.values_per_filter)),
-        Column("seconds", _cells(rows, lambda row: row.seconds and f"{row.seconds:.1f}")),
+        Column("test loss", [] if metric == "test/loss" else _cells(rows, _loss), spare=2),
+        Column("parameters", _cells(rows, lambda row: row.first and row.first.n_params), spare=6),
+        Column("values per filter", _cells(rows, lambda row: row.first and row.first.values_per_filter), spare=1),
+        Column("seconds", _cells(rows, lambda row: row.seconds and f"{row.seconds:.1f}"), spare=4),
     ]
-    if metric == "test/loss":
-        found = [column for column in found if column.heading != "test loss" or "[" in "".join(column.cells)]
     return [column for column in found if any(column.cells)]
 
 
@@ -57,7 +59,7 @@ def caption(comparison: Comparison) -> str:
     """How to read the table."""
     over = {row.over for row in comparison.rows}
     tests = sum(row.difference is not None for row in comparison.rows)
-    lines = [f"{comparison.metric}{' in %' if _is_share(comparison.metric) else ''}, of the best epoch of each run."]
+    lines = [f"{comparison.metric}{' in %' if is_share(comparison.metric) else ''}, of the best epoch of each run."]
     if "seeds" in over:
         lines.append(
             "Over seeds: mean and 95 % interval (Student's t); difference paired by seed, p of the paired t-test."
@@ -79,10 +81,10 @@ def show(comparison: Comparison) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     unbounded = Console(width=1000)
     every = shown = columns(comparison)
-    for least in ("values per filter", "test loss", "p", "seconds", "seeds", "parameters"):
+    for least in sorted((column for column in every if column.spare), key=lambda column: column.spare):
         if unbounded.measure(_rich(comparison, shown)).maximum <= console.width:
             break
-        shown = [column for column in shown if column.heading != least]
+        shown = [column for column in shown if column is not least]
     console.print(_rich(comparison, shown))
     left_out = [column.heading for column in every if column not in shown]
     if left_out:
@@ -208,10 +210,6 @@ def _title(comparison: Comparison) -> str:
     return f"Stud{'y' if len(comparison.studies) == 1 else 'ies'} {', '.join(comparison.studies)}"
 
 
-def _is_share(metric: str) -> bool:
-    return not metric.endswith("loss")
-
-
 def _heading(metric: str) -> str:
     return metric.replace("/", " ")
 
@@ -219,7 +217,11 @@ def _heading(metric: str) -> str:
 def _plain(value: float | None, metric: str, sign: str = "") -> str | None:
     if value is None:
         return None
-    return f"{100 * value:{sign}.2f}" if _is_share(metric) else f"{value:{sign}.4f}"
+    return f"{100 * value:{sign}.2f}" if is_share(metric) else f"{value:{sign}.4f}"
+
+
+def _loss(row: Row) -> str | None:
+    return _plain(row.mean("test/loss"), "test/loss")
 
 
 def _interval(estimate: Estimate, metric: str, sign: str = "") -> str:
