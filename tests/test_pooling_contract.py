@@ -52,11 +52,12 @@ def example(batch: int = 4, time: int = 7, dtype: torch.dtype = torch.float32) -
 
 
 def values_and_gradients(pooling: Pooling, features: Tensor, mask: Tensor | None) -> list[Tensor]:
-    """Values, then the gradients of features and weights, of a sum that weighs every value differently."""
+    """Values, then the gradients of features and learned weights, of a sum that weighs every value differently."""
     features = features.clone().requires_grad_()
     values = pooling(features, mask)
     weights = torch.linspace(1, 2, values[0].numel(), dtype=values.dtype).reshape(values.shape[1:])
-    gradients = torch.autograd.grad((values * weights).sum(), [features, *pooling.parameters()], allow_unused=True)
+    learned = [parameter for parameter in pooling.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad((values * weights).sum(), [features, *learned], allow_unused=True)
     return [values, *(torch.zeros(()) if gradient is None else gradient for gradient in gradients)]
 
 
@@ -113,11 +114,21 @@ def test_ordered_is_what_it_says(make_pooling: Make, sentence: Sentence, data: s
 
 
 def test_an_ordered_strategy_sees_order(make_pooling: Make) -> None:
-    """A strategy that is `ordered` tells a rising sentence from a falling one."""
+    """A strategy that is `ordered` tells a rising sentence from a falling one, or from one that goes up and down."""
     pooling = make_pooling(CHANNELS)
-    rising = torch.arange(1.0, 10.0).expand(1, CHANNELS, 9)
+    rising = torch.arange(1.0, 41.0).expand(1, CHANNELS, 40)
+    falling = rising.flip(-1)
+    zigzag = torch.stack([rising, falling], dim=-1).flatten(2)[..., :40]  # 1 40 2 39 …
     if pooling.ordered:
-        assert not torch.equal(pooling(rising), pooling(rising.flip(-1)))
+        assert any(not torch.equal(pooling(rising), pooling(other)) for other in (falling, zigzag))
+
+
+def test_large_values_stay_finite(make_pooling: Make) -> None:
+    """No exponential and no power runs over, in the value or in the gradient."""
+    pooling = make_pooling(CHANNELS)
+    features, mask = example(time=50)
+    for scale in (1e4, 1e-30):
+        assert all(tensor.isfinite().all() for tensor in values_and_gradients(pooling, features * scale, mask))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])

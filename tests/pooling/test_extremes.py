@@ -1,11 +1,11 @@
-"""Max, k-max and k-max by value against plain Python and values worked by hand."""
+"""Max, k-max, k-max by value and the mean of the k largest against plain Python and values worked by hand."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.pooling import KMax, KMaxByValue, Max
+from textpool.pooling import Avg, KMax, KMaxByValue, Max, TopKMean
 
 values = st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, -1.0]), min_size=1, max_size=10)
 
@@ -75,10 +75,43 @@ def test_kmax_gradient_goes_to_the_earliest_of_equals() -> None:
     assert features.grad.tolist() == [[[1.0, 1.0, 1.0, 0.0, 0.0]]]
 
 
+def test_top_k_mean_by_hand() -> None:
+    """The three largest are 3.1, 2.5 and 1.9: 7.5 / 3."""
+    assert pool(TopKMean(1, k=3), [0.1, 2.5, 0.3, 3.1, 0.8, 1.9, 0.2]) == pytest.approx([2.5])
+
+
+def test_top_k_mean_leaves_the_padding_out() -> None:
+    """Two real positions, k = 3: (-1 - 4) / 2, though the zeros of the padding are larger."""
+    features, mask = torch.tensor([[[-1.0, -4.0, 0.0, 0.0]]]), torch.tensor([[True, True, False, False]])
+    assert TopKMean(1, k=3)(features, mask).item() == -2.5
+
+
+@given(row=values, k=st.integers(1, 12))
+def test_top_k_mean_against_plain_python(row: list[float], k: int) -> None:
+    """Sort, cut, average."""
+    chosen = sorted(row, reverse=True)[:k]
+    assert pool(TopKMean(1, k), row) == pytest.approx([sum(chosen) / len(chosen)])
+
+
+@given(row=values, more=st.integers(0, 3))
+def test_top_k_mean_goes_from_maximum_to_average(row: list[float], more: int) -> None:
+    """The maximum for k = 1, the average where k is at least the number of positions."""
+    assert pool(TopKMean(1, k=1), row) == pool(Max(1), row)
+    assert pool(TopKMean(1, k=len(row) + more), row) == pytest.approx(pool(Avg(1), row))
+
+
+def test_top_k_mean_gradient_is_shared_by_the_chosen() -> None:
+    """Of equals the earlier are chosen, as in k-max."""
+    features = torch.tensor([[[0.0, 1.0, 1.0, 2.0, 1.0]]], requires_grad=True)
+    TopKMean(1, k=2)(features).sum().backward()
+    assert features.grad is not None
+    assert features.grad.tolist() == [[[0.0, 0.5, 0.0, 0.5, 0.0]]]
+
+
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("strategy", [KMax, KMaxByValue])
+@pytest.mark.parametrize("strategy", [KMax, KMaxByValue, TopKMean])
 @pytest.mark.parametrize("k", [0, -1, 2.5, "3", True, None])
-def test_k_must_be_a_whole_number(strategy: type[KMax | KMaxByValue], k: int) -> None:
+def test_k_must_be_a_whole_number(strategy: type[KMax | KMaxByValue | TopKMean], k: int) -> None:
     """The message names the setting, what is allowed and what came."""
     with pytest.raises(ValueError, match=r"k: expected an integer of at least 1, got") as error:
         strategy(1, k)

@@ -1,9 +1,38 @@
 """Strategies that summarise a feature map of any length as a fixed number of values per channel."""
 
 from textpool.pooling.base import Pooling
-from textpool.pooling.composition import Concat
-from textpool.pooling.extremes import KMax, KMaxByValue, Max
-from textpool.pooling.means import Avg
-from textpool.pooling.regions import ChunkMax
+from textpool.pooling.composition import Concat, Gated, Mixed
+from textpool.pooling.ends import First, Last
+from textpool.pooling.extremes import KMax, KMaxByValue, Max, TopKMean
+from textpool.pooling.means import Avg, LogMeanExp, PowerMean, SoftCount, SqrtSum, Stats, Sum
+from textpool.pooling.regions import ChunkAvg, ChunkMax, Hierarchical, LocalAvg, LocalMax, Pyramid
+from textpool.pooling.weighted import Attention, GatedAttention, Softmax
 
-__all__ = ["Avg", "ChunkMax", "Concat", "KMax", "KMaxByValue", "Max", "Pooling"]
+__all__ = [
+    "Attention",
+    "Avg",
+    "ChunkAvg",
+    "ChunkMax",
+    "Concat",
+    "First",
+    "Gated",
+    "GatedAttention",
+    "Hierarchical",
+    "KMax",
+    "KMaxByValue",
+    "Last",
+    "LocalAvg",
+    "LocalMax",
+    "LogMeanExp",
+    "Max",
+    "Mixed",
+    "Pooling",
+    "PowerMean",
+    "Pyramid",
+    "SoftCount",
+    "Softmax",
+    "SqrtSum",
+    "Stats",
+    "Sum",
+    "TopKMean",
+]

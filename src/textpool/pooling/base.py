@@ -9,6 +9,10 @@ from torch.nn import functional as F
 
 from textpool.checks import whole_number
 
+Features = Float[Tensor, "batch channels time"]
+Mask = Bool[Tensor, "batch time"]
+Values = Float[Tensor, "batch channels size"]
+
 
 class Pooling(nn.Module, ABC):
     """Summarise a feature map of any length as a fixed number of values per channel.
@@ -18,8 +22,8 @@ class Pooling(nn.Module, ABC):
 
     `forward` sees to what holds for every strategy, so that `pool` need not: padding arrives in `pool` as
     zeros, whatever stood there; half precision arrives as float32, weights too; a sentence without a real
-    position gets zeros, whatever `pool` says; wrong shapes never reach `pool`. What remains for `pool` is not to
-    count the zeros of the padding as values.
+    position gets zeros, and arrives with one position of zeros taken for real, so that none is ever empty; wrong
+    shapes never reach `pool`. What remains for `pool` is not to count the zeros of the padding as values.
 
     Attributes:
         size: values per channel, known from the constructor on.
@@ -58,20 +62,23 @@ class Pooling(nn.Module, ABC):
             features, mask = F.pad(features, (0, 1)), F.pad(mask, (0, 1))
         # Filling, not multiplying by the mask: 0 * NaN is NaN, in the value and in the gradient.
         real = features.masked_fill(~mask[:, None, :], 0.0)
-        values = self.pool(real, mask)
+        empty = ~mask.any(-1, keepdim=True)  # (batch, 1)
+        first = torch.arange(mask.shape[-1], device=mask.device) == 0  # (time,)
+        values = self.pool(real, mask | (empty & first))
         expected = (features.shape[0], self.channels, self.size)
         if values.shape != expected:
             raise ValueError(
                 f"{type(self).__name__}.pool: expected to return (batch, channels, size) = {expected}, "
                 f"got {tuple(values.shape)}"
             )
-        return values.masked_fill(~mask.any(-1)[:, None, None], 0.0)
+        return values.masked_fill(empty[:, None, :], 0.0)
 
     @abstractmethod
-    def pool(
-        self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch channels size"]:
-        """Summarise the real positions; `features` is float32 or float64, and 0 where `mask` is False."""
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Summarise the real positions: at least one in every sentence.
+
+        `features` is float32 or float64, and 0 where `mask` is False.
+        """
 
     def _check(self, features: Tensor, mask: Tensor | None) -> None:
         if not isinstance(features, Tensor) or features.ndim != 3 or not features.is_floating_point():

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import nn
 
-from textpool.pooling.base import Pooling
+from textpool.pooling.base import Features, Mask, Pooling, Values
+from textpool.pooling.extremes import Max
+from textpool.pooling.means import Avg
 
 
 class Concat(Pooling):
@@ -16,7 +17,7 @@ class Concat(Pooling):
 
     The classifier chooses among them, at the price of as many weights as all of them need together.
 
-    Shen et al. 2018, "Baseline Needs More Love": SWEM-concat, max and average.
+    Shen et al. 2018, "Baseline Needs More Love" (arXiv 1805.09843): SWEM-concat, max and average.
     """
 
     def __init__(self, channels: int, poolings: Sequence[Callable[[int], Pooling]]) -> None:
@@ -30,8 +31,51 @@ class Concat(Pooling):
     def _each(self) -> list[Pooling]:
         return [pooling for pooling in self.poolings if isinstance(pooling, Pooling)]
 
-    def pool(
-        self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch channels size"]:
+    def pool(self, features: Features, mask: Mask) -> Values:
         """Ask each in turn."""
         return torch.cat([pooling(features, mask) for pooling in self.poolings], dim=-1)
+
+
+class Mixed(Pooling):
+    r"""Mix maximum and average in a proportion that is learned.
+
+    $$ a \max_t x_t + (1 - a) \frac{1}{n} \sum_t x_t $$
+
+    One a for all channels, the sigmoid of a weight that starts at 0. Not `Concat`: one value, and no choice of one
+    for some sentences and the other for others.
+
+    Lee, Gallagher and Tu 2016, "Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and
+    Tree" (arXiv 1509.08985), section 3.1.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.maximum, self.average = Max(channels), Avg(channels)
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Between the two, wherever the weight says."""
+        return torch.lerp(self.average(features, mask), self.maximum(features, mask), self.weight.sigmoid())
+
+
+class Gated(Pooling):
+    r"""Mix maximum and average in a proportion that depends on the sentence.
+
+    $$ a \max_t x_t + (1 - a) \mu, \quad a = \sigma(w \mu), \quad \mu = \frac{1}{n} \sum_t x_t $$
+
+    In the paper the gate is a weighted sum over a region of fixed size; over a sentence of any length the weights
+    are all alike, one w a channel, and the sum is the average. Starts at w = 0, half and half.
+
+    Lee, Gallagher and Tu 2016, "Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and
+    Tree" (arXiv 1509.08985), section 3.2.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.maximum, self.average = Max(channels), Avg(channels)
+        self.weight = nn.Parameter(torch.zeros(channels, 1))
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Between the two, wherever the gate says."""
+        average = self.average(features, mask)  # (batch, channels, 1)
+        return torch.lerp(average, self.maximum(features, mask), (self.weight * average).sigmoid())

@@ -3,12 +3,13 @@
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from textpool.checks import whole_number
-from textpool.pooling.base import Pooling
+from textpool.pooling.base import Features, Mask, Pooling, Values
+from textpool.pooling.means import count
 
 
 class Max(Pooling):
@@ -23,9 +24,7 @@ class Max(Pooling):
     sentence approach.
     """
 
-    def pool(
-        self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch channels 1"]:
+    def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maximum over the real positions."""
         return features.masked_fill(~mask[:, None, :], -math.inf).max(-1, keepdim=True).values
 
@@ -47,9 +46,7 @@ class KMax(Pooling):
         self.size = whole_number("k", k, least=1)
         self.ordered = k > 1
 
-    def pool(
-        self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch channels size"]:
+    def pool(self, features: Features, mask: Mask) -> Values:
         """Choose by value, then sort what was chosen by position."""
         positions = largest(features, mask, self.size).sort(-1).values
         return F.pad(features, (0, 1)).gather(-1, positions)  # (batch, channels, size)
@@ -68,17 +65,34 @@ class KMaxByValue(Pooling):
         super().__init__(channels)
         self.size = whole_number("k", k, least=1)
 
-    def pool(
-        self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch channels size"]:
+    def pool(self, features: Features, mask: Mask) -> Values:
         """Choose by value, and leave it at that."""
         positions = largest(features, mask, self.size)
         return F.pad(features, (0, 1)).gather(-1, positions)  # (batch, channels, size)
 
 
-def largest(
-    features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"], k: int
-) -> Int[Tensor, "batch channels k"]:
+class TopKMean(Pooling):
+    r"""Average the k largest values: a maximum that one stray value cannot make.
+
+    $$ \frac{1}{\min(k, n)} \sum_{i=1}^{\min(k, n)} x_{(i)}, \quad x_{(1)} \ge x_{(2)} \ge \dots $$
+
+    Counts up to k in one value, without the order; a sentence of n < k positions gives its average.
+
+    Multiple-instance learning, where it ranks bags by their k most suspicious members: Li and Vasconcelos 2015,
+    "Multiple Instance Learning for Soft Bags via Top Instances", CVPR.
+    """
+
+    def __init__(self, channels: int, k: int = 3) -> None:
+        super().__init__(channels)
+        self.k = whole_number("k", k, least=1)
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Choose by value, and average what was chosen."""
+        chosen = F.pad(features, (0, 1)).gather(-1, largest(features, mask, self.k))  # (batch, channels, k)
+        return chosen.sum(-1, keepdim=True) / count(mask).clamp(max=self.k)
+
+
+def largest(features: Features, mask: Mask, k: int) -> Int[Tensor, "batch channels k"]:
     """Positions of the k largest real values, the largest first and the earlier of equals first.
 
     Where fewer than k positions are real, the rest is `time`, one past the last position: features with one

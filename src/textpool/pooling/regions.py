@@ -1,13 +1,18 @@
 """Strategies that cut the sentence in regions and summarise each."""
 
 import math
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
+from torch.nn import functional as F
 
 from textpool.checks import whole_number
-from textpool.pooling.base import Pooling
+from textpool.pooling.base import Features, Mask, Pooling, Values
+from textpool.pooling.means import count
+
+Regions = Bool[Tensor, "batch size time"]
 
 
 class ChunkMax(Pooling):
@@ -20,7 +25,7 @@ class ChunkMax(Pooling):
     n < k positions, which gives its n values, then zeros, where AdaptiveMaxPool1d repeats values.
 
     Johnson and Zhang 2015, "Effective Use of Word Order for Text Categorization with Convolutional Neural
-    Networks": several pooling units per sentence.
+    Networks" (arXiv 1412.1058): several pooling units per sentence.
     """
 
     def __init__(self, channels: int, k: int = 3) -> None:
@@ -28,21 +33,175 @@ class ChunkMax(Pooling):
         self.size = whole_number("k", k, least=1)
         self.ordered = k > 1
 
-    def pool(
-        self, features: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch channels size"]:
+    def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maximum of each part, of all parts at once."""
-        member = parts(mask, self.size)[:, None]  # (batch, 1, size, time)
-        values = features[:, :, None, :].masked_fill(~member, -math.inf).max(-1).values  # (batch, channels, size)
-        return values.masked_fill(~member.any(-1), 0.0)
+        return maxima(features, parts(mask, self.size))
 
 
-def parts(mask: Bool[Tensor, "batch time"], k: int) -> Bool[Tensor, "batch k time"]:
+class ChunkAvg(Pooling):
+    r"""Average each of k equal parts of the sentence: how does the share of the pattern change?
+
+    $$ \frac{1}{|P_i|} \sum_{t \in P_i} x_t, \quad i = 0, \dots, k-1 $$
+
+    with the parts P_i of `ChunkMax`. Fades less than the average over all: one occurrence is 1 of n/k.
+
+    Johnson and Zhang 2015, "Effective Use of Word Order for Text Categorization with Convolutional Neural
+    Networks" (arXiv 1412.1058): average pooling over several units.
+    """
+
+    def __init__(self, channels: int, k: int = 3) -> None:
+        super().__init__(channels)
+        self.size = whole_number("k", k, least=1)
+        self.ordered = k > 1
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Average each part, all parts at once."""
+        return averages(features, parts(mask, self.size))
+
+
+class LocalMax(Pooling):
+    r"""Keep the largest value of each region of r positions: the sentence with its time axis made coarser.
+
+    $$ \max_{ir \le t < (i+1)r} x_t, \quad i = 0, \dots, k-1 $$
+
+    In Zhang and Wallace 2015 (arXiv 1510.03820), section 4.5, all maps are as long as the longest sentence, T, and
+    the number of regions is the ceiling of T/r. Here the number k is given, so that it need not be known how long
+    sentences will be: the last region has all that is left, and a region behind the end of a sentence gives 0,
+    as their zero padding does. With k regions of r at least as long as every sentence it is theirs.
+
+    Not `ChunkMax`: a region is as long in a short sentence as in a long one.
+
+    Args:
+        channels: of the feature map.
+        k: number of regions.
+        region: r, positions in a region; 3, 10, 20 and 30 in the paper.
+    """
+
+    def __init__(self, channels: int, k: int = 3, region: int = 10) -> None:
+        super().__init__(channels)
+        self.size = whole_number("k", k, least=1)
+        self.region = whole_number("region", region, least=1)
+        self.ordered = k > 1
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Take the maximum of each region, of all at once."""
+        return maxima(features, regions(mask, self.size, self.region))
+
+
+class LocalAvg(Pooling):
+    r"""Average each region of r positions.
+
+    $$ \frac{1}{|R_i|} \sum_{t \in R_i} x_t, \quad i = 0, \dots, k-1 $$
+
+    with the regions R_i of `LocalMax`, over the real positions in them; 0 for a region behind the end.
+
+    Zhang and Wallace 2015 (arXiv 1510.03820), section 4.5, who average over the padding too.
+
+    Args:
+        channels: of the feature map.
+        k: number of regions.
+        region: r, positions in a region; 3, 10, 20 and 30 in the paper.
+    """
+
+    def __init__(self, channels: int, k: int = 3, region: int = 10) -> None:
+        super().__init__(channels)
+        self.size = whole_number("k", k, least=1)
+        self.region = whole_number("region", region, least=1)
+        self.ordered = k > 1
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Average each region, all at once."""
+        return averages(features, regions(mask, self.size, self.region))
+
+
+class Pyramid(Pooling):
+    r"""Keep the largest value of the whole sentence, of its halves, of its quarters.
+
+    $$ \max_{t \in P^l_i} x_t, \quad l = 1, 2, 4, \quad i = 0, \dots, l - 1 $$
+
+    with the parts of `ChunkMax`, P^l_i being part i of l. Whether and where, at 7 times the weights of `Max`.
+
+    He et al. 2014, "Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition"
+    (arXiv 1406.4729).
+
+    Args:
+        channels: of the feature map.
+        levels: number of parts on each level.
+    """
+
+    def __init__(self, channels: int, levels: Sequence[int] = (1, 2, 4)) -> None:
+        super().__init__(channels)
+        if not isinstance(levels, Sequence) or isinstance(levels, str) or not levels:
+            raise ValueError(f"levels: expected at least one number of parts, such as [1,2,4], got {levels!r}")
+        self.levels = [whole_number("levels", level, least=1) for level in levels]
+        self.size = sum(self.levels)
+        self.ordered = max(self.levels) > 1
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Take the maxima level by level."""
+        return maxima(features, torch.cat([parts(mask, level) for level in self.levels], dim=1))
+
+
+class Hierarchical(Pooling):
+    r"""Average over every stretch of r positions, then keep the largest average: is there a dense passage?
+
+    $$ \max_s \frac{1}{r} \sum_{t = s}^{s + r - 1} x_t $$
+
+    Sees what stands within r positions, not the order of the sentence. A sentence of n < r positions gives the
+    average over all of them.
+
+    Shen et al. 2018, "Baseline Needs More Love" (arXiv 1805.09843), section 3.2: SWEM-hier, over words.
+
+    Args:
+        channels: of the feature map.
+        region: r, positions in a stretch; 5 in the paper.
+    """
+
+    ordered = True
+
+    def __init__(self, channels: int, region: int = 5) -> None:
+        super().__init__(channels)
+        self.region = whole_number("region", region, least=1)
+        self.ordered = region > 1
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        """Slide over the real positions, brought together first: masked ones may stand between them."""
+        real_first = torch.sort((~mask).to(torch.uint8), dim=-1, stable=True).indices  # (batch, time)
+        close = features.gather(-1, real_first[:, None, :].expand_as(features))
+        sums = F.pad(close, (0, self.region - 1)).unfold(-1, self.region, 1).sum(-1)  # (batch, channels, time)
+        n = count(mask)
+        means = sums / n.clamp(max=self.region)
+        start = torch.arange(mask.shape[-1], device=mask.device)
+        whole = start <= (n - self.region).clamp(min=0)  # (batch, 1, time), stretches that end within the sentence
+        return means.masked_fill(~whole, -math.inf).max(-1, keepdim=True).values
+
+
+def maxima(features: Features, member: Regions) -> Values:
+    """The largest value of each region; 0 for one without a position."""
+    inside = member[:, None]  # (batch, 1, size, time)
+    values = features[:, :, None, :].masked_fill(~inside, -math.inf).max(-1).values  # (batch, channels, size)
+    return values.masked_fill(~inside.any(-1), 0.0)
+
+
+def averages(features: Features, member: Regions) -> Values:
+    """The average of each region; 0 for one without a position."""
+    sums = features @ member.to(features.dtype).transpose(1, 2)  # (batch, channels, size)
+    return sums / member.sum(-1).clamp(min=1)[:, None, :]
+
+
+def parts(mask: Mask, k: int) -> Regions:
     """Which real positions belong to which of k equal parts; the last k - n parts are empty where n < k."""
-    count = mask.sum(-1)[:, None, None]  # (batch, 1, 1)
+    n = mask.sum(-1)[:, None, None]  # (batch, 1, 1)
     position = (mask.cumsum(-1) - 1)[:, None, :]  # (batch, 1, time), counted over real positions only
     part = torch.arange(k, device=mask.device)[None, :, None]  # (1, k, 1)
-    n_parts = count.clamp(min=1, max=k)
-    start = part * count // n_parts
-    end = ((part + 1) * count + n_parts - 1) // n_parts
+    n_parts = n.clamp(max=k)
+    start = part * n // n_parts
+    end = ((part + 1) * n + n_parts - 1) // n_parts
     return mask[:, None, :] & (position >= start) & (position < end) & (part < n_parts)
+
+
+def regions(mask: Mask, k: int, region: int) -> Regions:
+    """Which real positions belong to which of k regions of equal length; the last has all that is left."""
+    position = (mask.cumsum(-1) - 1)[:, None, :]  # (batch, 1, time), counted over real positions only
+    number = torch.arange(k, device=mask.device)[None, :, None]  # (1, k, 1)
+    return mask[:, None, :] & ((position // region).clamp(max=k - 1) == number)
