@@ -1,8 +1,27 @@
 """Labelled sentences from a generator or from files, as batches of token numbers."""
 
 from textpool.data.base import Sentence, SentenceData, Splits
+from textpool.data.diagnostic import DiagnosticTask
 from textpool.data.sentiment import SentimentData
+from textpool.data.tasks import Count, Needle, Order, Position, Proportion, Spread, Tone, Twice
 from textpool.data.text_file import TextFileData
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
-__all__ = ["Sentence", "SentenceData", "SentimentData", "Splits", "TextFileData", "Tokenizer", "Vocabulary"]
+__all__ = [
+    "Count",
+    "DiagnosticTask",
+    "Needle",
+    "Order",
+    "Position",
+    "Proportion",
+    "Sentence",
+    "SentenceData",
+    "SentimentData",
+    "Splits",
+    "Spread",
+    "TextFileData",
+    "Tokenizer",
+    "Tone",
+    "Twice",
+    "Vocabulary",
+]

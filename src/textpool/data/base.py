@@ -48,11 +48,14 @@ class SentenceData(LightningDataModule, ABC):
         labels: names of the classes in the order of their numbers; there after `setup`.
         splits: the sentences as words; there after `setup`.
         encoded: the same as numbers, by the names of the parts; there after `setup`.
+        best_accuracy: what no classifier can be expected to surpass on the test part (Bayes accuracy), as far as the
+            source knows it.
     """
 
     vocabulary: Vocabulary
     labels: list[str]
     splits: Splits
+    best_accuracy: float | None = None
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from textpool.checks import whole_number
+from textpool.checks import span, whole_number
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.vocabulary import PAD, Vocabulary
 
@@ -45,8 +45,8 @@ class SentimentData(SentenceData):
         for name, number in (("n_train + n_test", n_train + n_test), ("n_val", n_val)):
             if number % 2:
                 raise ValueError(f"{name}: expected an even number, half of it positive, got {number}")
-        self.lengths = _span("lengths", lengths)
-        self.n_cues = _span("n_cues", n_cues)
+        self.lengths = span("lengths", lengths)
+        self.n_cues = span("n_cues", n_cues)
         if self.n_cues[1] > self.lengths[0]:
             raise ValueError(
                 f"n_cues: expected at most as many cue words as the shortest sentence has words "
@@ -57,6 +57,9 @@ class SentimentData(SentenceData):
             if not words.get(kind):
                 raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")
         self.words = words
+        lists = [set(words[kind]) for kind in ("positive", "negative", "neutral")]
+        exact = sum(map(len, lists)) == len(set.union(*lists))
+        self.best_accuracy = 1.0 if exact else None  # every sentence has a word of its class
 
     def load(self) -> Splits:
         """Draw the sentences."""
@@ -79,10 +82,3 @@ class SentimentData(SentenceData):
         words += rng.choices(self.words[label], k=n_cues)
         rng.shuffle(words)
         return Sentence(words, label)
-
-
-def _span(name: str, value: Sequence[int]) -> tuple[int, int]:
-    if not isinstance(value, Sequence) or len(value) != 2:
-        raise ValueError(f"{name}: expected two integers [least, most], got {value!r}")
-    least = whole_number(name, value[0], least=1)
-    return least, whole_number(name, value[1], least=least)
