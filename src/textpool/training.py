@@ -115,6 +115,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         metrics=metrics,
         best_epoch=torch.load(checkpoint.best_model_path, weights_only=True)["epoch"] + 1,
         n_test=len(targets),
+        majority_accuracy=data.majority_accuracy,
+        bayes_accuracy=data.bayes_accuracy,
         n_params=n_params,
         values_per_filter=classifier.model.values_per_filter,
         config_hash=config_hash(config),

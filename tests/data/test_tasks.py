@@ -59,17 +59,17 @@ RULES: dict[str, Callable[[list[str]], str]] = {
 
 @pytest.mark.parametrize("n_filler", [1, 16])
 @pytest.mark.parametrize("name", TASKS)
-def test_the_rule_reaches_the_best_accuracy(task, name, n_filler):
+def test_the_rule_reaches_the_bayes_accuracy(task, name, n_filler):
     """Every sentence follows the rule of its task; where chance has a say, as often as computed."""
     made = task(name, f"data.n_filler={n_filler}")
     sentences = everything(made)
     right = sum(RULES[name](words) == label for words, label in sentences)
-    if made.best_accuracy == 1.0:
+    if made.bayes_accuracy == 1.0:
         assert right == len(sentences)
     else:
         assert name == "tone"
-        error = math.sqrt(made.best_accuracy * (1 - made.best_accuracy) / len(sentences))
-        assert abs(right / len(sentences) - made.best_accuracy) < 4 * error
+        error = math.sqrt(made.bayes_accuracy * (1 - made.bayes_accuracy) / len(sentences))
+        assert abs(right / len(sentences) - made.bayes_accuracy) < 4 * error
 
 
 @pytest.mark.parametrize(("n_cues", "margin"), [([6, 9], 0.2), ([2, 2], 0.1), ([3, 3], 0.2), ([5, 5], 0.4)])
@@ -82,13 +82,13 @@ def test_bayes_accuracy_of_tone(n_cues, margin):
             seen[len(cues), cues.count("a"), label] += 1
     situations = {(n, n_a) for n, n_a, _ in seen}
     right = sum(max(seen[n, n_a, "positive"], seen[n, n_a, "negative"]) for n, n_a in situations)
-    assert made.best_accuracy == pytest.approx(right / seen.total(), abs=0.006)
+    assert made.bayes_accuracy == pytest.approx(right / seen.total(), abs=0.006)
 
 
 def test_bayes_accuracy_of_tone_by_hand():
     """Of three cues the majority is right with 0.7 * 0.7 * 0.3 against 0.3 * 0.3 * 0.7; of two there is none."""
-    assert Tone([3, 3], 0.2, **SETTINGS | {"lengths": [60, 60]}).best_accuracy == pytest.approx(0.7)
-    assert Tone([2, 2], 0.2, **SETTINGS | {"lengths": [60, 60]}).best_accuracy == pytest.approx(0.5)
+    assert Tone([3, 3], 0.2, **SETTINGS | {"lengths": [60, 60]}).bayes_accuracy == pytest.approx(0.7)
+    assert Tone([2, 2], 0.2, **SETTINGS | {"lengths": [60, 60]}).bayes_accuracy == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -3,6 +3,7 @@
 import logging
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,14 +49,14 @@ class SentenceData(LightningDataModule, ABC):
         labels: names of the classes in the order of their numbers; there after `setup`.
         splits: the sentences as words; there after `setup`.
         encoded: the same as numbers, by the names of the parts; there after `setup`.
-        best_accuracy: what no classifier can be expected to surpass on the test part (Bayes accuracy), as far as the
+        bayes_accuracy: what no classifier can be expected to surpass on the test part (Bayes accuracy), as far as the
             source knows it.
     """
 
     vocabulary: Vocabulary
     labels: list[str]
     splits: Splits
-    best_accuracy: float | None = None
+    bayes_accuracy: float | None = None
 
     def __init__(
         self,
@@ -96,6 +97,12 @@ class SentenceData(LightningDataModule, ABC):
         empty = sum(not sentence.words for part in self.splits for sentence in part)
         if empty:
             log.warning("%d of %d sentences are empty: kept, and pooled to zeros", empty, sum(map(len, self.splits)))
+
+    @property
+    def majority_accuracy(self) -> float:
+        """Accuracy on the test part of always guessing the class that is the most frequent one in training."""
+        frequent = Counter(sentence.label for sentence in self.splits.train).most_common(1)[0][0]
+        return sum(sentence.label == frequent for sentence in self.splits.test) / len(self.splits.test)
 
     def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
         """Sentences as a dataset of token numbers and class numbers."""

@@ -38,7 +38,7 @@ class DiagnosticTask(SentenceData, ABC):
     classes: ClassVar[Sequence[str]]
     most_cues: int  # in a sentence of the shortest length; set before the constructor of this class
     same_windows = True
-    best_accuracy = 1.0  # a rule tells the classes apart without fail
+    bayes_accuracy = 1.0  # a rule tells the classes apart without fail
 
     def __init__(
         self,

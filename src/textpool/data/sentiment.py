@@ -59,7 +59,7 @@ class SentimentData(SentenceData):
         self.words = words
         lists = [set(words[kind]) for kind in ("positive", "negative", "neutral")]
         exact = sum(map(len, lists)) == len(set.union(*lists))
-        self.best_accuracy = 1.0 if exact else None  # every sentence has a word of its class
+        self.bayes_accuracy = 1.0 if exact else None  # every sentence has a word of its class
 
     def load(self) -> Splits:
         """Draw the sentences."""

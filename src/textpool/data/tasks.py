@@ -59,7 +59,7 @@ class Tone(DiagnosticTask):
         whole_number("n_cues", self.n_cues[0], least=2)
         self.most_cues = self.n_cues[1]
         self.margin = between("margin", margin, 0, 0.5)
-        self.best_accuracy = self._bayes_accuracy()
+        self.bayes_accuracy = self._bayes_accuracy()
         super().__init__(**settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:

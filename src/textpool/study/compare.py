@@ -4,11 +4,13 @@ import csv
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
+
+import yaml
 
 from textpool.study.record import CONFIG, PREDICTIONS, RESULT, Result
 from textpool.study.statistics import (
@@ -110,11 +112,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows in the order in which their first runs were started, compared by one metric."""
+    """Rows in the order in which their first runs were started, compared by one metric.
+
+    Attributes:
+        studies: names.
+        metric: by which they are compared.
+        rows: at least one.
+        theory: what the configuration said to expect: data → `wins` and `fails` → strategies.
+    """
 
     studies: list[str]
     metric: str
     rows: list[Row]
+    theory: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     @property
     def entries(self) -> list[Entry]:
@@ -159,7 +169,7 @@ def compare(
     rows = [
         replace(row, difference=row.difference._replace(p=next(corrected))) if row.difference else row for row in rows
     ]
-    return Comparison([study.resolve().name for study in studies], metric, rows)
+    return Comparison([study.resolve().name for study in studies], metric, rows, _theory(entries))
 
 
 def is_share(metric: str) -> bool:
@@ -192,6 +202,16 @@ def _read(folder: Path) -> Result:
         return broken("unfinished", None)
     except (ValueError, OSError) as error:
         return broken("failed", str(error))
+
+
+def _theory(entries: Sequence[Entry]) -> dict[str, dict[str, list[str]]]:
+    for entry in entries[:1]:  # the same for all runs of an experiment
+        try:
+            config = yaml.safe_load((entry.folder / CONFIG).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            continue
+        return (config.get("theory") or {}) if isinstance(config, dict) else {}
+    return {}
 
 
 def _rows(entries: Sequence[Entry], by: Sequence[str] | None, several: bool) -> list[Row]:

@@ -16,6 +16,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[repo
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from textpool.study.compare import Comparison, Row, is_share
+from textpool.study.grid import grid
+from textpool.study.heatmap import heatmap
+from textpool.study.table import LONG
 
 # Okabe and Ito 2008; told apart by marker and line as well.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -26,12 +29,15 @@ LINES = ("-", "--", "-.", ":")
 def draw(comparison: Comparison) -> dict[str, Figure]:
     """The figures that the runs allow, by name."""
     rows = [row for row in comparison.rows if row.estimate is not None]
-    figures = {
-        "accuracy": accuracy(rows, comparison.metric),
-        "learning_curves": learning_curves(rows),
-        "against_k": against_k(rows, comparison.metric),
-        "against_parameters": against_parameters(rows, comparison.metric),
-    }
+    overview = grid(comparison)
+    figures = {"grid": heatmap(overview) if overview is not None and rows else None}
+    if overview is None or len(rows) <= LONG:
+        figures |= {
+            "accuracy": accuracy(rows, comparison.metric),
+            "learning_curves": learning_curves(rows),
+            "against_k": against_k(rows, comparison.metric),
+            "against_parameters": against_parameters(rows, comparison.metric),
+        }
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
@@ -43,6 +49,12 @@ def accuracy(rows: Sequence[Row], metric: str) -> Figure | None:
     axes = figure.add_subplot()
     for place, (row, (colour, marker, _)) in enumerate(zip(rows, _styles(rows), strict=True)):
         _point(axes, row, place, colour, marker, metric)
+        if metric == "test/acc" and row.first is not None:
+            limits = [row.first.majority_accuracy, row.first.bayes_accuracy]
+            known = [100 * limit for limit in limits if limit is not None]
+            axes.plot(
+                known, [place] * len(known), marker="|", color="#999999", linestyle="none", markersize=12, zorder=1
+            )
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
     axes.margins(y=0.5 / max(len(rows), 2))

@@ -66,6 +66,8 @@ class Result:
         metrics: of the best checkpoint, by names such as `test/acc`; shares of 1, not per cent.
         best_epoch: of that checkpoint, counted from 1.
         n_test: sentences in the test part.
+        majority_accuracy: of always guessing the most frequent class.
+        bayes_accuracy: the best that can be expected of any classifier, where the data know it.
         n_params: trainable parameters.
         values_per_filter: values that the pooling keeps of each filter.
         seconds: from the start of the run to the end of the test.
@@ -91,6 +93,8 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
     n_test: int | None = None
+    majority_accuracy: float | None = None
+    bayes_accuracy: float | None = None
     n_params: int | None = None
     values_per_filter: int | None = None
     group_hash: str | None = None
@@ -149,7 +153,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Left out: where the run is written, how it is shown, and `k`, which counts only where a strategy takes it.
     """
-    aside = ("study", "resume", "overwrite", "logger", "k", "baseline")
+    aside = ("study", "resume", "overwrite", "logger", "k", "baseline", "theory")
     return {key: value for key, value in config.items() if key not in aside}
 
 

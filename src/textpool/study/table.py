@@ -5,7 +5,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from textpool.study.compare import Comparison, Row, is_share
+from textpool.study.grid import grid
 from textpool.study.record import write_whole
 from textpool.study.statistics import Estimate
+
+LONG = 40  # rows; beyond, a terminal shows the grid, and figures that need a line or a colour a row are not drawn
 
 
 class Column(NamedTuple):
@@ -39,18 +42,20 @@ def columns(comparison: Comparison) -> list[Column]:
     found = [
         Column("run", [row.name for row in rows], words=True),
         Column("status", [row.status for row in rows], words=True),
-        Column("seeds", _cells(rows, lambda row: len(row.finished) or None), spare=5),
+        Column("seeds", _cells(rows, lambda row: len(row.finished) or None), spare=7),
         Column(_heading(metric), _cells(rows, lambda row: row.estimate and _interval(row.estimate, metric))),
         Column(
             f"difference{of}",
             _cells(rows, lambda row: row.difference and _interval(row.difference.estimate, metric, sign="+")),
         ),
-        Column("p", _cells(rows, lambda row: row.difference and _p(row.difference.p)), spare=3),
+        Column("p", _cells(rows, lambda row: row.difference and _p(row.difference.p)), spare=5),
         Column("verdict", [row.verdict(metric) for row in rows], words=True),
-        Column("test loss", [] if metric == "test/loss" else _cells(rows, _loss), spare=2),
-        Column("parameters", _cells(rows, lambda row: row.first and row.first.n_params), spare=6),
+        Column("majority guess", _cells(rows, lambda row: _reference(row, "majority_accuracy", metric)), spare=2),
+        Column("best reachable", _cells(rows, lambda row: _reference(row, "bayes_accuracy", metric)), spare=3),
+        Column("test loss", [] if metric == "test/loss" else _cells(rows, _loss), spare=4),
+        Column("parameters", _cells(rows, lambda row: row.first and row.first.n_params), spare=8),
         Column("values per filter", _cells(rows, lambda row: row.first and row.first.values_per_filter), spare=1),
-        Column("seconds", _cells(rows, lambda row: row.seconds and f"{row.seconds:.1f}"), spare=4),
+        Column("seconds", _cells(rows, lambda row: row.seconds and f"{row.seconds:.1f}"), spare=6),
     ]
     return [column for column in found if any(column.cells)]
 
@@ -77,8 +82,24 @@ def caption(comparison: Comparison) -> str:
 
 
 def show(comparison: Comparison) -> None:
-    """Print the table, without the least of its columns where the terminal is too narrow for all."""
+    """Print the table, or where that is too long the grid of it."""
     console = Console(width=None if sys.stdout.isatty() else 140)
+    overview = grid(comparison)
+    if overview is None or len(comparison.rows) <= LONG:
+        _show_rows(comparison, console)
+        return
+    for panel in overview.panels:
+        head, *lines = overview.lines(panel)
+        table = Table(*head, title=panel.title or _title(comparison), box=box.SIMPLE_HEAD, title_justify="left")
+        for line in lines:
+            table.add_row(*map(Text, line))
+        console.print(table)
+    console.print(Text(f"{grid_caption(comparison)} The {len(comparison.rows):,} rows behind it: comparison.md."))
+    console.print(*(Text(line, style="red") for line in comparison.errors), sep="\n")
+
+
+def _show_rows(comparison: Comparison, console: Console) -> None:
+    """Print the rows, without the least of the columns where the terminal is too narrow for all."""
     unbounded = Console(width=1000)
     every = shown = columns(comparison)
     for least in sorted((column for column in every if column.spare), key=lambda column: column.spare):
@@ -104,13 +125,42 @@ def _rich(comparison: Comparison, shown: Iterable[Column]) -> Table:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The table as Markdown."""
+    """The table as Markdown, with the grid of it in front where there is one."""
     shown = columns(comparison)
-    ruler = ["---" if column.words else "---:" for column in shown]
-    lines = [[column.heading for column in shown], ruler, *zip(*(column.cells for column in shown), strict=True)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    errors = "".join(f"\n- {line}" for line in comparison.errors)
-    return f"# {_title(comparison)}\n\n{table}\n\n{caption(comparison)}\n{errors}".rstrip() + "\n"
+    lines = [[column.heading for column in shown], *zip(*(column.cells for column in shown), strict=True)]
+    table = _piped(lines, ["---" if column.words else "---:" for column in shown])
+    errors = _listed(comparison.errors)
+    return f"# {_title(comparison)}\n\n{_grid(comparison)}{table}\n\n{caption(comparison)}\n{errors}".rstrip() + "\n"
+
+
+def _grid(comparison: Comparison) -> str:
+    overview = grid(comparison)
+    if overview is None:
+        return ""
+    parts = []
+    for panel in overview.panels:
+        lines = overview.lines(panel)
+        parts += [f"## {panel.title}"] * bool(panel.title) + [_piped(lines, ["---", *["---:"] * (len(lines[0]) - 1)])]
+    parts.append(grid_caption(comparison))
+    if overview.theory:
+        surprises = overview.surprises()
+        parts.append(f"## Against theory\n{_listed(surprises)}" if surprises else "All as theory has it.")
+    return "\n\n".join([*parts, "## Rows", ""])
+
+
+def grid_caption(comparison: Comparison) -> str:
+    """How to read the grid."""
+    over = " and ".join(dict.fromkeys(row.over for row in comparison.rows if row.over))
+    half = f", ± half the 95 % interval over {over}" if over else ""
+    return f"{comparison.metric} in %{half}; strategies that come furthest first."
+
+
+def _piped(lines: Sequence[Sequence[str]], ruler: Sequence[str]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], ruler, *lines[1:]))
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "".join(f"\n- {line}" for line in lines)
 
 
 def latex(comparison: Comparison) -> str:
@@ -222,6 +272,10 @@ def _plain(value: float | None, metric: str, sign: str = "") -> str | None:
 
 def _loss(row: Row) -> str | None:
     return _plain(row.mean("test/loss"), "test/loss")
+
+
+def _reference(row: Row, name: str, metric: str) -> str | None:
+    return _plain(getattr(row.first, name, None), metric) if metric == "test/acc" else None
 
 
 def _interval(estimate: Estimate, metric: str, sign: str = "") -> str:
