@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import sys
+import time
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
@@ -63,13 +64,21 @@ class RunBar(ProgressBar):
 
 
 class EpochLines(Callback):
-    """Log a line at about every tenth of the run: nothing else shows a job in a log file that it goes on."""
+    """Log a line at about every tenth of the run: nothing else shows a job in a log file that it goes on.
+
+    But none within 5 seconds of the last: of a sweep of many short runs the end of each is enough.
+    """
+
+    def __init__(self) -> None:
+        self.spoken = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log loss and accuracy of the epoch that has just been validated."""
         last = trainer.max_epochs or 0
         epoch = trainer.current_epoch + 1
-        if epoch % max(1, last // 10) == 0 or epoch == last:
+        due = epoch % max(1, last // 10) == 0 or epoch == last
+        if due and time.monotonic() - self.spoken > 5:
+            self.spoken = time.monotonic()
             log.info("epoch %d/%d  %s", epoch, last, validation(trainer))
 
 

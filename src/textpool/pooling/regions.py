@@ -4,15 +4,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import functional as F
 
 from textpool.checks import whole_number
 from textpool.pooling.base import Features, Mask, Pooling, Values
-from textpool.pooling.means import count
-
-Regions = Bool[Tensor, "batch size time"]
 
 
 class ChunkMax(Pooling):
@@ -35,7 +31,7 @@ class ChunkMax(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maximum of each part, of all parts at once."""
-        return maxima(features, parts(mask, self.size))
+        return of_parts(features, mask, self.size)
 
 
 class ChunkAvg(Pooling):
@@ -56,7 +52,8 @@ class ChunkAvg(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Average each part, all parts at once."""
-        return averages(features, parts(mask, self.size))
+        close, n = close_up(features, mask)
+        return averages(close, *parts(n, self.size))
 
 
 class LocalMax(Pooling):
@@ -84,8 +81,11 @@ class LocalMax(Pooling):
         self.ordered = k > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Take the maximum of each region, of all at once."""
-        return maxima(features, regions(mask, self.size, self.region))
+        """Take the maximum of each region: the last one, which may be longer, apart."""
+        close, n = close_up(features, mask)
+        start, end = regions(n, self.size, self.region)  # (batch, size)
+        regular = maxima(close, start[:, :-1], end[:, :-1], self.region)
+        return torch.cat([regular, maxima(close, start[:, -1:], end[:, -1:], close.shape[-1])], dim=-1)
 
 
 class LocalAvg(Pooling):
@@ -111,7 +111,8 @@ class LocalAvg(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Average each region, all at once."""
-        return averages(features, regions(mask, self.size, self.region))
+        close, n = close_up(features, mask)
+        return averages(close, *regions(n, self.size, self.region))
 
 
 class Pyramid(Pooling):
@@ -139,7 +140,7 @@ class Pyramid(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maxima level by level."""
-        return maxima(features, torch.cat([parts(mask, level) for level in self.levels], dim=1))
+        return torch.cat([of_parts(features, mask, level) for level in self.levels], dim=-1)
 
 
 class Hierarchical(Pooling):
@@ -157,51 +158,61 @@ class Hierarchical(Pooling):
         region: r, positions in a stretch; 5 in the paper.
     """
 
-    ordered = True
-
     def __init__(self, channels: int, region: int = 5) -> None:
         super().__init__(channels)
         self.region = whole_number("region", region, least=1)
         self.ordered = region > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Slide over the real positions, brought together first: masked ones may stand between them."""
-        real_first = torch.sort((~mask).to(torch.uint8), dim=-1, stable=True).indices  # (batch, time)
-        close = features.gather(-1, real_first[:, None, :].expand_as(features))
+        """Slide over the real positions."""
+        close, n = close_up(features, mask)
         sums = F.pad(close, (0, self.region - 1)).unfold(-1, self.region, 1).sum(-1)  # (batch, channels, time)
-        n = count(mask)
-        means = sums / n.clamp(max=self.region)
+        means = sums / n.clamp(max=self.region)[:, None, :]
         start = torch.arange(mask.shape[-1], device=mask.device)
-        whole = start <= (n - self.region).clamp(min=0)  # (batch, 1, time), stretches that end within the sentence
-        return means.masked_fill(~whole, -math.inf).max(-1, keepdim=True).values
+        whole = start <= (n - self.region).clamp(min=0)  # (batch, time), stretches that end within the sentence
+        return means.masked_fill(~whole[:, None, :], -math.inf).max(-1, keepdim=True).values
 
 
-def maxima(features: Features, member: Regions) -> Values:
-    """The largest value of each region; 0 for one without a position."""
-    inside = member[:, None]  # (batch, 1, size, time)
-    values = features[:, :, None, :].masked_fill(~inside, -math.inf).max(-1).values  # (batch, channels, size)
-    return values.masked_fill(~inside.any(-1), 0.0)
+def of_parts(features: Features, mask: Mask, k: int) -> Values:
+    """The largest value of each of k equal parts."""
+    close, n = close_up(features, mask)
+    return maxima(close, *parts(n, k), longest=mask.shape[-1] // k + 2)  # neighbours share a position
 
 
-def averages(features: Features, member: Regions) -> Values:
-    """The average of each region; 0 for one without a position."""
-    sums = features @ member.to(features.dtype).transpose(1, 2)  # (batch, channels, size)
-    return sums / member.sum(-1).clamp(min=1)[:, None, :]
+def close_up(features: Features, mask: Mask) -> tuple[Features, Tensor]:
+    """Features with the real positions in front, in their order, and how many there are, (batch, 1)."""
+    real_first = torch.sort((~mask).to(torch.uint8), dim=-1, stable=True).indices  # (batch, time)
+    return features.gather(-1, real_first[:, None, :].expand_as(features)), mask.sum(-1, keepdim=True)
 
 
-def parts(mask: Mask, k: int) -> Regions:
-    """Which real positions belong to which of k equal parts; the last k - n parts are empty where n < k."""
-    n = mask.sum(-1)[:, None, None]  # (batch, 1, 1)
-    position = (mask.cumsum(-1) - 1)[:, None, :]  # (batch, 1, time), counted over real positions only
-    part = torch.arange(k, device=mask.device)[None, :, None]  # (1, k, 1)
-    n_parts = n.clamp(max=k)
-    start = part * n // n_parts
-    end = ((part + 1) * n + n_parts - 1) // n_parts
-    return mask[:, None, :] & (position >= start) & (position < end) & (part < n_parts)
+def parts(n: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Starts and ends of k equal parts of n positions, (batch, k); the last k - n parts are empty where n < k."""
+    part = torch.arange(k, device=n.device)  # (k,)
+    n_parts = n.clamp(max=k)  # (batch, 1)
+    start, end = part * n // n_parts, ((part + 1) * n + n_parts - 1) // n_parts
+    return start, torch.where(part < n_parts, end, start)
 
 
-def regions(mask: Mask, k: int, region: int) -> Regions:
-    """Which real positions belong to which of k regions of equal length; the last has all that is left."""
-    position = (mask.cumsum(-1) - 1)[:, None, :]  # (batch, 1, time), counted over real positions only
-    number = torch.arange(k, device=mask.device)[None, :, None]  # (1, k, 1)
-    return mask[:, None, :] & ((position // region).clamp(max=k - 1) == number)
+def regions(n: Tensor, k: int, region: int) -> tuple[Tensor, Tensor]:
+    """Starts and ends of k regions of equal length, (batch, k); the last has all that is left of n positions."""
+    number = torch.arange(k, device=n.device)  # (k,)
+    start = (number * region).minimum(n)
+    return start, torch.where(number < k - 1, (start + region).minimum(n), n)
+
+
+def maxima(features: Features, start: Tensor, end: Tensor, longest: int) -> Values:
+    """The largest value of each region (batch, size) of at most `longest` positions; 0 for one without any."""
+    at = start[..., None] + torch.arange(longest, device=start.device)  # (batch, size, longest)
+    inside = (at < end[..., None])[:, None]  # (batch, 1, size, longest)
+    where = at.clamp(max=features.shape[-1] - 1)[:, None].expand(-1, features.shape[1], -1, -1)
+    rows = features[:, :, None, :].expand(-1, -1, at.shape[1], -1)  # (batch, channels, size, time), no copy
+    values = rows.gather(-1, where)  # (batch, channels, size, longest)
+    return values.masked_fill(~inside, -math.inf).max(-1).values.masked_fill(~inside.any(-1), 0.0)
+
+
+def averages(features: Features, start: Tensor, end: Tensor) -> Values:
+    """The average of each region (batch, size); 0 for one without a position."""
+    position = torch.arange(features.shape[-1], device=start.device)  # (time,)
+    inside = (position >= start[..., None]) & (position < end[..., None])  # (batch, size, time)
+    sums = features @ inside.to(features.dtype).transpose(1, 2)  # (batch, channels, size)
+    return sums / (end - start).clamp(min=1)[:, None, :]

@@ -58,7 +58,7 @@ class Grid:
         """How far a row has come from a majority guess (0) to the best that can be reached (1)."""
         return share(row, self.metric)
 
-    def lines(self, panel: Panel) -> list[list[str]]:
+    def lines(self, panel: Panel, intervals: bool = True) -> list[list[str]]:
         """A panel as text: headings, a line a strategy, and what is best and what a guess gives."""
         names = {"best reachable": "bayes_accuracy", "majority guess": "majority_accuracy"}
         below = [
@@ -67,7 +67,8 @@ class Grid:
             if self.metric == "test/acc"
         ]
         cells = [
-            [name, *(_cell(panel.rows.get((name, column))) for column in panel.columns)] for name in self.strategies
+            [name, *(_cell(panel.rows.get((name, column)), intervals) for column in panel.columns)]
+            for name in self.strategies
         ]
         head = ["", *(said(self.across, column) for column in panel.columns)]
         return [head, *(line for line in cells if any(line[1:])), *(line for line in below if any(line[1:]))]
@@ -117,11 +118,10 @@ def grid(comparison: Comparison) -> Grid | None:
     but the pooling and the seed.
     """
     rows = [row for row in comparison.rows if row.entries[0].result.pooling]
-    values: dict[str, list[str]] = {}
-    for row in rows:
-        for name, value in row.block:
-            values.setdefault(name, []).append(value)
-    values = {name: in_order(found) for name, found in values.items() if len(set(found)) > 1}
+    swept = list(dict.fromkeys(name for row in rows for name, _ in row.block))
+    blocks = [{name: dict(row.block).get(name, "") for name in swept} for row in rows]
+    values = {name: in_order([block[name] for block in blocks]) for name in swept}
+    values = {name: found for name, found in values.items() if len(found) > 1}
     if not values or not is_share(comparison.metric):
         return None
     across = max(values, key=lambda name: len(values[name]))  # the first of equals
@@ -130,10 +130,10 @@ def grid(comparison: Comparison) -> Grid | None:
     panels = []
     for combination in itertools.product(*(values[name] for name in rest)):
         here = dict(zip(rest, combination, strict=True))
-        found = [(dict(row.block), row) for row in rows if here.items() <= dict(row.block).items()]
+        found = [(block[across], row) for block, row in zip(blocks, rows, strict=True) if here.items() <= block.items()]
         if found:
             title = ", ".join(said(name, value) for name, value in here.items())
-            panels.append(Panel(title, values[across], {(strategy(row), block[across]): row for block, row in found}))
+            panels.append(Panel(title, values[across], {(strategy(row), column): row for column, row in found}))
     reached: dict[str, list[float]] = {}
     for row in rows:
         reached.setdefault(strategy(row), []).append(share(row, comparison.metric) or 0.0)
@@ -143,25 +143,25 @@ def grid(comparison: Comparison) -> Grid | None:
 
 def said(name: str, value: str) -> str:
     """A setting in short: that of data by its value, others with the last part of their names."""
-    return value if name == "data" else f"{name.split('.')[-1]} {value}"
+    return value if name == "data" else f"{name.split('.')[-1]} {value or 'as set'}"
 
 
 def in_order(values: Sequence[str]) -> list[str]:
     """Each value once: numbers by size, words as they came."""
     once = list(dict.fromkeys(values))
     try:
-        return sorted(once, key=float)
+        return sorted(once, key=lambda value: float(value or "-inf"))  # empty: not set in the command
     except ValueError:
         return once
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: Row | None, interval: bool) -> str:
     if row is None:
         return ""
     if row.estimate is None:
         return row.status
     value, low, high = row.estimate
-    return _per_cent(value) + ("" if math.isnan(low) else f" ±{50 * (high - low):.1f}")
+    return _per_cent(value) + ("" if math.isnan(low) or not interval else f" ±{50 * (high - low):.1f}")
 
 
 def _per_cent(value: float | None) -> str:

@@ -1,9 +1,11 @@
 """Where Hydra and a study meet: what is swept, what fails, and the table at the end."""
 
+import logging
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from textpool.study.naming import parse_overrides, swept_names
+from textpool.study.naming import count_jobs, parse_overrides, swept_names
 from textpool.study.record import (
     CONFIG,
     REFUSED,
@@ -28,6 +30,8 @@ from textpool.study.record import (
     now,
     write_whole,
 )
+
+log = logging.getLogger(__name__)
 
 
 def current_run() -> Run:
@@ -53,8 +57,8 @@ def last_word() -> None:
 class StudyCallback(Callback):
     """Name the runs of a sweep, keep one failure from costing the others, and compare at the end."""
 
-    def __init__(self, swept: Sequence[str] | None = None) -> None:
-        self.swept = swept
+    def __init__(self, swept: Sequence[str] | None = None, jobs: int | None = None, since: float | None = None) -> None:
+        self.swept, self.jobs, self.since = swept, jobs, since
         self.sweep_started, self.sweep_clock = now(), time.time()
         self.started, self.clock = now(), time.time()
         self.reported = False
@@ -69,9 +73,11 @@ class StudyCallback(Callback):
         study, baseline = Path(config.hydra.sweep.dir).resolve(), config.get("baseline")
         BROKEN_OFF.append(lambda: self.last_word(study, baseline))
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
-        swept = swept_names([*params, *config.hydra.overrides.task])
+        overrides = [*params, *config.hydra.overrides.task]
+        jobs = count_jobs(overrides, lambda group: options(config, group))
+        told = {"swept": f"[{','.join(swept_names(overrides))}]", "jobs": jobs or "null", "since": self.sweep_clock}
         with open_dict(config):
-            config.hydra.overrides.hydra.append(f"hydra.callbacks.study.swept=[{','.join(swept)}]")
+            config.hydra.overrides.hydra += [f"hydra.callbacks.study.{name}={value}" for name, value in told.items()]
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the time, in the process of the job."""
@@ -81,6 +87,9 @@ class StudyCallback(Callback):
         """Show what a run alone gave; record a failure, and in a sweep go on."""
         folder = Path(config.hydra.runtime.output_dir)
         alone = config.hydra.mode != RunMode.MULTIRUN
+        told = config.hydra.callbacks.study
+        if not alone and told.jobs:
+            log.info("%s: %s", folder.name, progress(config.hydra.job.num + 1, told.jobs, time.time() - told.since))
         if job_return.status != JobStatus.FAILED:
             if alone:
                 report(folder.parent, config.get("baseline"))
@@ -115,6 +124,18 @@ class StudyCallback(Callback):
         if begun and not self.reported:
             print("\nbroken off: the same command with", f"study={study.name}", "goes on", file=sys.stderr)
             report(study, baseline)
+
+
+def options(config: DictConfig, group: str) -> list[str]:
+    """The names of the files of a config group, wherever the command looks for them."""
+    folders = (Path(source.path, group) for source in config.hydra.runtime.config_sources if source.schema == "file")
+    return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+
+
+def progress(done: int, jobs: int, seconds: float) -> str:
+    """How far a sweep is, and how long the rest may take."""
+    left = timedelta(seconds=round(seconds / done * (jobs - done)))
+    return f"{done:,} of {jobs:,} runs" + (f", about {left} left" if done < jobs else "")
 
 
 def refuse_relaunch(config: DictConfig) -> None:

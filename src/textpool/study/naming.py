@@ -1,13 +1,15 @@
 """Names of runs, and the command line they come from."""
 
 import hashlib
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
 
 from textpool.study.record import OVERRIDES
@@ -34,6 +36,30 @@ def swept_names(overrides: Sequence[str]) -> list[str]:
     """The names that a sweep's command gives more than one value."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return [override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override()]
+
+
+def count_jobs(overrides: Sequence[str], options: Callable[[str], Sequence[str]]) -> int | None:
+    """How many jobs a sweep's command has: all combinations of what has several values.
+
+    Args:
+        overrides: of the sweep.
+        options: gives the names of the files of a config group.
+
+    Returns:
+        None where only the sweeper knows, as of an interval.
+    """
+    jobs: dict[str, int] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        values = override.value()
+        if isinstance(values, Glob):
+            jobs[override.get_key_element()] = len(values.filter(list(options(override.key_or_group))))
+        elif override.is_discrete_sweep():
+            jobs[override.get_key_element()] = len(list(override.sweep_iterator()))
+        elif override.is_sweep_override():
+            return None
+        else:
+            jobs[override.get_key_element()] = 1  # a later one of the same name counts
+    return math.prod(jobs.values())
 
 
 def run_name(

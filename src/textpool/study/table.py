@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from textpool.study.compare import Comparison, Row, is_share
-from textpool.study.grid import grid
+from textpool.study.grid import Grid, Panel, grid
 from textpool.study.record import write_whole
 from textpool.study.statistics import Estimate
 
@@ -88,14 +88,25 @@ def show(comparison: Comparison) -> None:
     if overview is None or len(comparison.rows) <= LONG:
         _show_rows(comparison, console)
         return
+    unbounded = Console(width=1000)
     for panel in overview.panels:
-        head, *lines = overview.lines(panel)
-        table = Table(*head, title=panel.title or _title(comparison), box=box.SIMPLE_HEAD, title_justify="left")
-        for line in lines:
-            table.add_row(*map(Text, line))
-        console.print(table)
-    console.print(Text(f"{grid_caption(comparison)} The {len(comparison.rows):,} rows behind it: comparison.md."))
-    console.print(*(Text(line, style="red") for line in comparison.errors), sep="\n")
+        with_intervals, plain = (_rich_grid(overview, panel, comparison, intervals) for intervals in (True, False))
+        fits = unbounded.measure(with_intervals).maximum <= console.width
+        console.print(with_intervals if fits else plain)
+    end = f"The {len(comparison.rows):,} rows behind it, with all intervals: comparison.md."
+    console.print(
+        *(Text(line, style="red") for line in comparison.errors), Text(f"{grid_caption(comparison)} {end}"), sep="\n"
+    )
+
+
+def _rich_grid(overview: Grid, panel: Panel, comparison: Comparison, intervals: bool) -> Table:
+    head, *lines = overview.lines(panel, intervals)
+    table = Table(title=panel.title or _title(comparison), box=box.SIMPLE_HEAD, title_justify="left")
+    for column in head:
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*map(Text, line))
+    return table
 
 
 def _show_rows(comparison: Comparison, console: Console) -> None:
