@@ -45,7 +45,7 @@ class Mixed(Pooling):
     for some sentences and the other for others.
 
     Lee, Gallagher and Tu 2016, "Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and
-    Tree" (arXiv 1509.08985), section 3.1.
+    Tree" (arXiv 1509.08985): mixed max-average pooling.
     """
 
     def __init__(self, channels: int) -> None:
@@ -67,7 +67,7 @@ class Gated(Pooling):
     are all alike, one w a channel, and the sum is the average. Starts at w = 0, half and half.
 
     Lee, Gallagher and Tu 2016, "Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and
-    Tree" (arXiv 1509.08985), section 3.2.
+    Tree" (arXiv 1509.08985): gated max-average pooling.
     """
 
     def __init__(self, channels: int) -> None:

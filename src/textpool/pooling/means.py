@@ -49,7 +49,7 @@ class SqrtSum(Pooling):
 
     Keeps the variance of the result, not its mean, the same for every length: of independent values.
 
-    Cer et al. 2018, "Universal Sentence Encoder" (arXiv 1803.11175), section 3.1.
+    Cer et al. 2018, "Universal Sentence Encoder" (arXiv 1803.11175).
     """
 
     def pool(self, features: Features, mask: Mask) -> Values:
@@ -87,7 +87,7 @@ class LogMeanExp(Pooling):
     Lies below the maximum by at most log(n)/r: one occurrence fades with the length, but only as its logarithm.
 
     Pinheiro and Collobert 2015, "From Image-level to Pixel-level Labeling with Convolutional Networks"
-    (arXiv 1411.6228), equation 2.
+    (arXiv 1411.6228).
 
     Args:
         channels: of the feature map.

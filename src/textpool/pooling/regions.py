@@ -151,7 +151,7 @@ class Hierarchical(Pooling):
     Sees what stands within r positions, not the order of the sentence. A sentence of n < r positions gives the
     average over all of them.
 
-    Shen et al. 2018, "Baseline Needs More Love" (arXiv 1805.09843), section 3.2: SWEM-hier, over words.
+    Shen et al. 2018, "Baseline Needs More Love" (arXiv 1805.09843): SWEM-hier, over words.
 
     Args:
         channels: of the feature map.

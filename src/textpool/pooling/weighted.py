@@ -17,7 +17,7 @@ class Softmax(Pooling):
     The average for alpha = 0, the maximum for a large alpha, the minimum for a very negative one. Starts at 1.
 
     McFee, Salamon and Bello 2018, "Adaptive Pooling Operators for Weakly Labeled Sound Event Detection"
-    (arXiv 1804.10070), equation 7: AutoPool.
+    (arXiv 1804.10070): AutoPool.
     """
 
     def __init__(self, channels: int) -> None:
