@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.study.naming import parse_overrides, run_name, swept_names
+from textpool.study.naming import count_jobs, parse_overrides, run_name, swept_names
 
 CHOICES = {"pooling": "kmax", "data": "sentiment", "optimizer": "adam"}
 
@@ -88,3 +88,21 @@ def test_a_study_needs_neither_torch_nor_lightning() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("overrides", "jobs"),
+    [
+        (["pooling=max,avg", "k=1,3,5", "study=mine"], 6),
+        (["seed=range(10)", "data=sentiment"], 10),
+        (["pooling=glob(*)"], 3),
+        (["pooling=glob(*,exclude=m*)", "seed=0,1"], 4),
+        (["k=1,3,5", "pooling=max", "k=2"], 1),  # the command wins over the experiment
+        (["model.kernel_sizes=[2,3],[4]"], 2),
+        (["optimizer.lr=interval(0.001,0.1)"], None),
+        ([], 1),
+    ],
+)
+def test_number_of_jobs(overrides: list[str], jobs: int | None) -> None:
+    """All combinations; what was given twice counts as it was given last."""
+    assert count_jobs(overrides, lambda group: ["avg", "kept", "max"] if group == "pooling" else []) == jobs
