@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from textpool.study.compare import compare
-from textpool.study.table import FORMATS, show, write
+from textpool.study.table import FORMATS, write
+from textpool.study.terminal import show
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textpool.study import plots, table
+from textpool.study import plots, table, terminal
 from textpool.study.compare import Row, compare
 from textpool.study.record import Result, write_predictions
 
@@ -164,7 +164,7 @@ def test_a_study_of_failures_only(tmp_path: Path) -> None:
     leave(tmp_path / "kmax", 0.0, error="ValueError: k", metrics={})
     comparison = compare([tmp_path])
     table.write(comparison, tmp_path)
-    table.show(comparison)
+    terminal.show(comparison)
     assert plots.write(comparison, tmp_path) == []
     assert "| kmax | failed |" in (tmp_path / "comparison.md").read_text()
 
@@ -213,7 +213,7 @@ def test_the_table_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[s
     """Every row, and errors in full."""
     seeds(tmp_path, "max", [0.5, 0.6])
     leave(tmp_path / "bad", 0.0, error="k: expected | an integer", metrics={})
-    table.show(compare([tmp_path]))
+    terminal.show(compare([tmp_path]))
     text = capsys.readouterr().out
     assert "max" in text
     assert "bad failed: k: expected | an integer" in text

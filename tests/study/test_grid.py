@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from textpool.study import plots, table
+from textpool.study import plots, table, terminal
 from textpool.study.compare import compare
 from textpool.study.grid import Grid, grid
 from textpool.study.record import Result
@@ -91,11 +91,11 @@ def test_in_the_table(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "| kmax-k8 | 97.5 ±6.4 | 70.5 ±6.4 | 25.5 ±6.4 |" in text
     assert "| best reachable | 100.0 | 90.0 | 100.0 |\n| majority guess | 50.0 | 50.0 | 25.0 |" in text
     assert "- order, n_filler 1: max fails in theory" in text
-    table.show(compare([study]))
+    terminal.show(compare([study]))
     assert "kmax-k8-order-n_filler1" in capsys.readouterr().out
     for number in range(25):
         run(study, f"mine{number}", "order", 0.5, **{"data.n_filler": 1})
-    table.show(compare([study]))
+    terminal.show(compare([study]))
     out = capsys.readouterr().out
     assert "kmax-k8-order-n_filler1" not in out
     assert re.search(r"^ *kmax-k8 +97\.5 ±6\.4 +70\.5 ±6\.4", out, flags=re.MULTILINE)

@@ -151,11 +151,15 @@ def refuse_relaunch(config: DictConfig) -> None:
 
 def report(study: Path, baseline: str) -> list[Result]:
     """Show and write the table of a study, and say where it is."""
-    from textpool.study import plots, table  # late: SciPy and matplotlib take seconds that --help does not need
+    from textpool.study import (  # late: SciPy and matplotlib take seconds that --help does not need
+        plots,
+        table,
+        terminal,
+    )
     from textpool.study.compare import compare
 
     comparison = compare([study], baseline=baseline)
-    table.show(comparison)  # first: a full disk must not cost it
+    terminal.show(comparison)  # first: a full disk must not cost it
     table.write(comparison, study)
     print(f"\ntable:   {shown(study)}/comparison.md")
     if plots.write(comparison, study):

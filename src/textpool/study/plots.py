@@ -18,7 +18,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from textpool.study.compare import Comparison, Row, is_share
 from textpool.study.grid import grid
 from textpool.study.heatmap import heatmap
-from textpool.study.table import LONG
+from textpool.study.terminal import LONG
 
 # Okabe and Ito 2008; told apart by marker and line as well.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
