@@ -20,8 +20,8 @@ def span(name: str, value: Sequence[int]) -> tuple[int, int]:
 
 def positive(name: str, value: object) -> float:
     """Return `value` if it is a number above 0 of which single precision can take powers, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1e6:
-        raise ValueError(f"{name}: expected a number above 0 and up to 1e6, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-6 <= value <= 1e6:
+        raise ValueError(f"{name}: expected a number above 0, from 1e-6 to 1e6, got {value!r}")
     return float(value)
 
 

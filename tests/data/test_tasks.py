@@ -159,6 +159,14 @@ def test_spread_has_equal_means(task):
     assert abs(means["uneven"] - 4) < 4 * 3 / math.sqrt(2500)
 
 
+def test_a_count_is_not_a_share(task):
+    """In `proportion`, the best guess by the number of cues alone is far from right."""
+    sentences = everything(task("proportion"))
+    seen = Counter((words.count(A), label) for words, label in sentences)
+    right = sum(max(seen[n, "below"], seen[n, "above"]) for n in {n for n, _ in seen})
+    assert right / len(sentences) < 0.9
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_filler_words_are_those_asked_for(task, name):
     """`n_filler` of the lesson's neutral words, all of them used, and all words have numbers."""
@@ -177,7 +185,7 @@ def test_parts_are_drawn_apart(task, name):
     smaller = task(name, "data.n_filler=16", "data.n_train=400", "data.n_val=40").splits
     assert smaller.test == usual.test
     assert smaller.train == usual.train[:400]
-    assert usual.train[:1000] != usual.val
+    assert usual.train[:500] != usual.val
     other = task(name, "data.n_filler=16", "data.seed=1").splits
     assert all(one != two for one, two in zip(usual, other, strict=True))
 
@@ -212,13 +220,17 @@ SETTINGS: dict[str, Any] = {
         ("needle", "data.test_lengths=[5,9]", "test_lengths: expected at least 8 words"),
         ("twice", "data.gap=-1", "gap: expected an integer of at least 0, got -1"),
         ("twice", "data.words.a=the", "words: expected a, b and filler to be different words, got the twice"),
-        ("tone", "data.margin=0.5", "margin: expected a number between 0 and 0.5, got 0.5"),
+        ("tone", "data.margin=0.49", "margin: expected a number between 0 and 0.49, got 0.49"),
         ("tone", "data.n_cues=[1,3]", "n_cues: expected an integer of at least 2, got 1"),
         ("count", "data.at_least=1", "at_least: expected an integer of at least 2, got 1"),
         ("proportion", "data.share=0", "share: expected a number between 0 and 0.5, got 0"),
-        ("proportion", "data.share=0.3", "share: expected one that 40 words can lie below and above"),
+        ("proportion", "data.share=0.3", "share: expected one that 20 words can lie below and above"),
         ("proportion", "data.margin=1", "margin: expected a number between 0 and 1, got 1"),
         ("position", "data.margin=3", "lengths: expected room for a cue in every quarter"),
+        ("order", "data.max_length=24", "max_length: expected at least 25, the most words"),
+        ("needle", "data.max_length=100", "max_length: expected at least 250, the most words"),
+        ("twice", "data.words.a=1", "words.a: expected a word, got 1"),
+        ("twice", "data.words.filler=the", "words.filler: expected a list of at least one word, got 'the'"),
         ("spread", "data.n_cues=7", "n_cues: expected an even number, got 7"),
         ("spread", "data.rarer=4", "rarer: expected less than half of n_cues (4), got 4"),
     ],

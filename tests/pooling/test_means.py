@@ -208,6 +208,6 @@ def test_soft_count_does_not_count_the_padding() -> None:
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, "3", True, None])
 def test_must_be_above_0(strategy: type[Pooling], name: str, value: float) -> None:
     """The message names the setting, what is allowed and what came."""
-    with pytest.raises(ValueError, match=f"{name}: expected a number above 0 and up to 1e6, got") as error:
+    with pytest.raises(ValueError, match=f"{name}: expected a number above 0, from 1e-6 to 1e6, got") as error:
         strategy(1, **{name: value})
     assert repr(value) in str(error.value)

@@ -20,8 +20,9 @@ class DiagnosticTask(SentenceData, ABC):
     sentence of the task has the same set of windows.
 
     Sentences are drawn in rounds, one of each class, all of one length, so that the length says nothing. The three
-    parts are drawn apart: the size of one changes no other. With few filler words and short sentences, one sentence
-    may come up in two parts.
+    parts are drawn apart: the size of one changes no other. With one filler word there are few different sentences, and
+    most of a test part stand in the training part too: what is asked is what a strategy can keep, not what it makes of
+    sentences never seen.
 
     Args:
         n_train: training sentences, as many of each class; so are the others.
@@ -60,6 +61,10 @@ class DiagnosticTask(SentenceData, ABC):
                 raise ValueError(f"{name}: expected a multiple of {len(self.classes)}, the classes, got {size}")
         self.gap = whole_number("gap", gap, least=0)
         self.seed = whole_number("seed", seed, least=0)
+        for name, kind in ("a", str), ("b", str), ("filler", list):
+            if not isinstance(words.get(name), kind) or not words[name]:
+                what = "a word" if kind is str else "a list of at least one word"
+                raise ValueError(f"words.{name}: expected {what}, got {words.get(name)!r}")
         self.a, self.b = words["a"], words["b"]
         whole_number("n_filler", n_filler, least=1)
         if n_filler > len(words["filler"]):
@@ -82,6 +87,10 @@ class DiagnosticTask(SentenceData, ABC):
             raise ValueError(
                 f"{name}: expected at least {least} words, room for {self.most_cues} cues with {self.gap} words of "
                 f"filler around each, got {fewest}"
+            )
+        if self.max_length is not None and self.max_length < most:
+            raise ValueError(
+                f"max_length: expected at least {most}, the most words, or a cut may take cues: got {self.max_length}"
             )
         return fewest, most
 

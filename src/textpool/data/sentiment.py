@@ -58,8 +58,9 @@ class SentimentData(SentenceData):
                 raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")
         self.words = words
         lists = [set(words[kind]) for kind in ("positive", "negative", "neutral")]
-        exact = sum(map(len, lists)) == len(set.union(*lists))
-        self.bayes_accuracy = 1.0 if exact else None  # every sentence has a word of its class
+        apart = sum(map(len, lists)) == len(set.union(*lists))
+        whole = self.max_length is None or self.max_length >= self.lengths[1]
+        self.bayes_accuracy = 1.0 if apart and whole else None  # every sentence has a word of its class
 
     def load(self) -> Splits:
         """Draw the sentences."""

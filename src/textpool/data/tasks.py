@@ -48,7 +48,7 @@ class Tone(DiagnosticTask):
 
     Args:
         n_cues: fewest and most cues of a sentence.
-        margin: above 0 and below 1/2; the larger, the easier.
+        margin: above 0 and below 0.49; the larger, the easier.
         **settings: see `DiagnosticTask`.
     """
 
@@ -58,7 +58,7 @@ class Tone(DiagnosticTask):
         self.n_cues = span("n_cues", n_cues)
         whole_number("n_cues", self.n_cues[0], least=2)
         self.most_cues = self.n_cues[1]
-        self.margin = between("margin", margin, 0, 0.5)
+        self.margin = between("margin", margin, 0, 0.49)
         self.bayes_accuracy = self._bayes_accuracy()
         super().__init__(**settings)
 
@@ -122,7 +122,8 @@ class Count(DiagnosticTask):
 class Proportion(DiagnosticTask):
     """Is the share of the cue among the words above a threshold, or below? Lengths vary: a count is not a share.
 
-    Average: it is the share. k-max with small k: it counts, and only up to k.
+    Average: it is the share. k-max with small k: it counts, and only up to k. The more lengths vary, the less a count
+    is worth: from 20 to 100 words it is right in 87 % of the sentences.
 
     Args:
         share: the threshold.
@@ -212,7 +213,8 @@ class Spread(DiagnosticTask):
 
     Over the sentences of a class, each cue is as frequent in the one as in the other: the mean of every feature is
     the same, and the maximum. What differs is how far the sentences lie from that mean. Needs a curve, such as the
-    standard deviation: any strategy that is linear in the number of cues is at chance.
+    standard deviation: a strategy that is linear in the number of cues can cut off one kind of uneven sentences at
+    best, which makes three quarters, and its loss draws it back to chance.
 
     Args:
         n_cues: cues in a sentence, an even number.

@@ -52,7 +52,8 @@ class Pooling(nn.Module, ABC):
         """
         self._check(features, mask)
         if features.dtype in (torch.float16, torch.bfloat16):
-            wide = {name: weight.float() for name, weight in self.named_parameters()}
+            kept = [*self.named_parameters(), *self.named_buffers()]
+            wide = {name: weight.float() for name, weight in kept if weight.is_floating_point()}
             arguments = (features.float(), mask)
             values = torch.func.functional_call(self, wide, arguments) if wide else self(*arguments)
             return values.to(features.dtype)
@@ -64,7 +65,8 @@ class Pooling(nn.Module, ABC):
         real = features.masked_fill(~mask[:, None, :], 0.0)
         empty = ~mask.any(-1, keepdim=True)  # (batch, 1)
         first = torch.arange(mask.shape[-1], device=mask.device) == 0  # (time,)
-        values = self.pool(real, mask | (empty & first))
+        with torch.autocast(features.device.type, enabled=False):  # mixed precision would multiply in half again
+            values = self.pool(real, mask | (empty & first))
         expected = (features.shape[0], self.channels, self.size)
         if values.shape != expected:
             raise ValueError(

@@ -151,6 +151,8 @@ class SoftCount(Pooling):
 
     def __init__(self, channels: int, threshold: float = 0.5, steepness: float = 5.0) -> None:
         super().__init__(channels)
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not math.isfinite(threshold):
+            raise ValueError(f"threshold: expected a number, got {threshold!r}")
         self.threshold = nn.Parameter(torch.full((channels, 1), float(threshold)))
         self.log_steepness = nn.Parameter(torch.full((channels, 1), math.log(positive("steepness", steepness))))
 

@@ -63,8 +63,8 @@ class LocalMax(Pooling):
 
     In Zhang and Wallace 2015 (arXiv 1510.03820), section 4.5, all maps are as long as the longest sentence, T, and
     the number of regions is the ceiling of T/r. Here the number k is given, so that it need not be known how long
-    sentences will be: the last region has all that is left, and a region behind the end of a sentence gives 0,
-    as their zero padding does. With k regions of r at least as long as every sentence it is theirs.
+    sentences will be: the last region has all that is left, and a region behind the end of a sentence gives 0. With
+    k regions of r at least as long as every sentence these are their regions, without what their padding adds.
 
     Not `ChunkMax`: a region is as long in a short sentence as in a long one.
 
@@ -84,7 +84,8 @@ class LocalMax(Pooling):
         """Take the maximum of each region: the last one, which may be longer, apart."""
         close, n = close_up(features, mask)
         start, end = regions(n, self.size, self.region)  # (batch, size)
-        regular = maxima(close, start[:, :-1], end[:, :-1], self.region)
+        longest: int = torch.sym_min(self.region, close.shape[-1])  # pyright: ignore[reportAssignmentType]
+        regular = maxima(close, start[:, :-1], end[:, :-1], longest)
         return torch.cat([regular, maxima(close, start[:, -1:], end[:, -1:], close.shape[-1])], dim=-1)
 
 

@@ -56,10 +56,10 @@ class Attention(Pooling):
 class GatedAttention(Pooling):
     r"""Attention whose score has a hidden layer with a gate: what one feature is worth may hang on another.
 
-    $$ \sum_t w_t x_t, \quad w = \operatorname{softmax}_t(v^\top (\tanh(V x_t) \odot \sigma(U x_t))) $$
+    $$ \sum_t w_t x_t, \quad w = \operatorname{softmax}_t(v^\top (\tanh(V x_t + b) \odot \sigma(U x_t + c))) $$
 
     Ilse, Tomczak and Welling 2018, "Attention-based Deep Multiple Instance Learning" (arXiv 1802.04712),
-    equation 9.
+    equation 9, with biases b and c.
 
     Args:
         channels: of the feature map.

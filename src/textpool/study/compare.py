@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
-from textpool.study.record import CONFIG, PREDICTIONS, RESULT, Result
+from textpool.study.record import CONFIG, PREDICTIONS, RESULT, UNNAMED, Result
 from textpool.study.statistics import (
     Difference,
     Estimate,
@@ -24,8 +24,7 @@ from textpool.study.statistics import (
 )
 
 ALPHA = 0.05
-# Overrides that do not set comparisons apart: what is compared, what is averaged over, where it is written.
-COMPARED = ("pooling", "k", "seed", "study", "resume", "overwrite", "experiment")
+COMPARED = ("pooling", "k", "seed", *UNNAMED)  # overrides that do not set comparisons apart
 
 Correct = list[tuple[str, bool]]  # the label of each test sentence, and whether it was predicted
 
@@ -118,13 +117,14 @@ class Comparison:
         studies: names.
         metric: by which they are compared.
         rows: at least one.
-        theory: what the configuration said to expect: data → `wins` and `fails` → strategies.
+        theory: what the configuration said to expect: `wins` and `fails` → data → strategies, and `given`, the
+            overrides with which that holds.
     """
 
     studies: list[str]
     metric: str
     rows: list[Row]
-    theory: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    theory: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def entries(self) -> list[Entry]:
@@ -204,13 +204,14 @@ def _read(folder: Path) -> Result:
         return broken("failed", str(error))
 
 
-def _theory(entries: Sequence[Entry]) -> dict[str, dict[str, list[str]]]:
-    for entry in entries[:1]:  # the same for all runs of an experiment
+def _theory(entries: Sequence[Entry]) -> dict[str, Any]:
+    for entry in entries:
         try:
             config = yaml.safe_load((entry.folder / CONFIG).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError):
             continue
-        return (config.get("theory") or {}) if isinstance(config, dict) else {}
+        theory = config.get("theory") if isinstance(config, dict) else None
+        return theory if isinstance(theory, dict) else {}  # the same for all runs of an experiment
     return {}
 
 
@@ -231,8 +232,13 @@ def _name(entry: Entry, several: bool) -> str:
 
 def _block(result: Result, by: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
     overrides = {name: str(value) for name, value in result.overrides.items()}
-    apart = by if by is not None else [name for name in overrides if not _compared(name)]
+    apart = by if by is not None else sets_apart(result)
     return tuple(sorted((name, overrides.get(name, "")) for name in apart))
+
+
+def sets_apart(result: Result) -> dict[str, str]:
+    """The overrides of a run that set comparisons apart, as text."""
+    return {name: str(value) for name, value in result.overrides.items() if not _compared(name)}
 
 
 def _compared(name: str) -> bool:

@@ -5,8 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
+from typing import Any
 
-from textpool.study.compare import Comparison, Row, is_share
+from textpool.study.compare import Comparison, Row, is_share, sets_apart
 from textpool.study.record import Result
 
 WINS, FAILS = 0.9, 0.5  # shares of the way from chance to the best: from which on a strategy wins, up to which it fails
@@ -40,19 +41,23 @@ class Grid:
         strategies: names, with k where it was set, such as `kmax-k3`.
         panels: at least one.
         metric: that of the comparison.
-        theory: what was expected: data → `wins` and `fails` → strategies.
+        theory: see `Comparison`.
     """
 
     across: str
     strategies: list[str]
     panels: list[Panel]
     metric: str
-    theory: Mapping[str, Mapping[str, Sequence[str]]]
+    theory: Mapping[str, Any]
 
-    def expected(self, strategy: str, row: Row) -> str:
-        """`wins`, `fails`, or nothing."""
-        sides = self.theory.get(dict(row.block).get("data", ""), {})
-        return next((side for side in ("wins", "fails") if strategy in sides.get(side, ())), "")
+    def expected(self, name: str, row: Row) -> str:
+        """Whether theory says that a strategy `wins` or `fails`; empty where it says nothing."""
+        overrides = row.entries[0].result.overrides
+        given = self.theory.get("given") or {}
+        if self.metric != "test/acc" or any(str(overrides.get(key)) != str(value) for key, value in given.items()):
+            return ""
+        data = str(overrides.get("data"))
+        return next((side for side in ("wins", "fails") if name in ((self.theory.get(side) or {}).get(data) or ())), "")
 
     def share(self, row: Row) -> float | None:
         """How far a row has come from a majority guess (0) to the best that can be reached (1)."""
@@ -73,17 +78,19 @@ class Grid:
         head = ["", *(said(self.across, column) for column in panel.columns)]
         return [head, *(line for line in cells if any(line[1:])), *(line for line in below if any(line[1:]))]
 
-    def surprises(self) -> list[str]:
-        """Where the measurement is not what was expected, a line a place."""
-        found = []
+    def surprises(self) -> list[str] | None:
+        """Where the measurement is not what was expected, a line a place; None where nothing was expected."""
+        found, expectations = [], 0
         for panel in self.panels:
             for (name, column), row in panel.rows.items():
                 came, expected = self.share(row), self.expected(name, row)
-                if came is None or not expected or (came >= WINS if expected == "wins" else came <= FAILS):
+                if came is None or not expected:
                     continue
-                place = ", ".join(filter(None, (said(self.across, column), panel.title)))
-                found.append(f"{place}: {name} {expected} in theory, and came {100 * came:.0f} % of the way")
-        return found
+                expectations += 1
+                if not (came >= WINS if expected == "wins" else came <= FAILS):
+                    place = ", ".join(filter(None, (said(self.across, column), panel.title)))
+                    found.append(f"{place}: {name} {expected} in theory, and came {100 * came:.0f} % of the way")
+        return found if expectations else None
 
 
 def share(row: Row, metric: str) -> float | None:
@@ -105,7 +112,7 @@ def strategy(row: Row) -> str:
     result = row.entries[0].result
     own = {name.split(".")[-1]: value for name, value in result.overrides.items() if name.startswith("pooling.")}
     if "k" in result.overrides:
-        own["k"] = result.overrides["k"]
+        own.setdefault("k", result.overrides["k"])
     if f"-k{own.get('k')}" not in row.name:  # it takes none
         own.pop("k", None)
     return "-".join([result.pooling, *(f"{name}{value}" for name, value in own.items())])
@@ -115,14 +122,18 @@ def grid(comparison: Comparison) -> Grid | None:
     """The grid of a comparison over more than one data set, or whatever else sets comparisons apart.
 
     Across runs what has the most values; there is a panel for each value of the rest. None where nothing was swept
-    but the pooling and the seed.
+    but the pooling and the seed, or where all but a few places would be empty, as in a random search.
     """
     rows = [row for row in comparison.rows if row.entries[0].result.pooling]
-    swept = list(dict.fromkeys(name for row in rows for name, _ in row.block))
-    blocks = [{name: dict(row.block).get(name, "") for name in swept} for row in rows]
-    values = {name: in_order([block[name] for block in blocks]) for name in swept}
+    blocks = [sets_apart(row.entries[0].result) for row in rows]
+    if len(comparison.studies) > 1:
+        studies = [row.entries[0].folder.resolve().parent.name for row in rows]
+        blocks = [{"study": study, **block} for study, block in zip(studies, blocks, strict=True)]
+    values = {name: in_order([block.get(name, "") for block in blocks]) for block in blocks for name in block}
     values = {name: found for name, found in values.items() if len(found) > 1}
-    if not values or not is_share(comparison.metric):
+    strategies = {strategy(row) for row in rows}
+    places = len(strategies) * math.prod(map(len, values.values()))
+    if not values or not is_share(comparison.metric) or 5 * len(rows) < places:
         return None
     across = max(values, key=lambda name: len(values[name]))  # the first of equals
     rest = sorted((name for name in values if name != across), key=lambda name: name != "data")
@@ -130,10 +141,13 @@ def grid(comparison: Comparison) -> Grid | None:
     panels = []
     for combination in itertools.product(*(values[name] for name in rest)):
         here = dict(zip(rest, combination, strict=True))
-        found = [(block[across], row) for block, row in zip(blocks, rows, strict=True) if here.items() <= block.items()]
+        found = {
+            (strategy(row), block.get(across, "")): row
+            for row, block in zip(rows, blocks, strict=True)
+            if all(block.get(name, "") == value for name, value in here.items())
+        }
         if found:
-            title = ", ".join(said(name, value) for name, value in here.items())
-            panels.append(Panel(title, values[across], {(strategy(row), column): row for column, row in found}))
+            panels.append(Panel(", ".join(said(*setting) for setting in here.items()), values[across], found))
     reached: dict[str, list[float]] = {}
     for row in rows:
         reached.setdefault(strategy(row), []).append(share(row, comparison.metric) or 0.0)
@@ -143,7 +157,8 @@ def grid(comparison: Comparison) -> Grid | None:
 
 def said(name: str, value: str) -> str:
     """A setting in short: that of data by its value, others with the last part of their names."""
-    return value if name == "data" else f"{name.split('.')[-1]} {value or 'as set'}"
+    shown = value or "as set"  # by the configuration, not by the command
+    return shown if name == "data" else f"{name.split('.')[-1]} {shown}"
 
 
 def in_order(values: Sequence[str]) -> list[str]:

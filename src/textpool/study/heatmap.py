@@ -27,8 +27,8 @@ def heatmap(grid: Grid) -> Figure:
     bar = figure.colorbar(images[0], ax=every.tolist(), shrink=0.6, aspect=30, pad=0.01)
     if grid.metric == "test/acc":
         bar.set_ticks([0, 1], labels=["guess", "best"])
-    notes = [f"{grid.metric} in %" if numbers else "", "^ wins, v fails in theory" if grid.theory else ""]
-    figure.supxlabel(";  ".join(filter(None, notes)).replace("^", "▲").replace(", v ", ", ▼ "), fontsize="small")
+    notes = [f"{grid.metric} in %"] * numbers + ["▲ wins, ▼ fails in theory"] * (grid.surprises() is not None)
+    figure.supxlabel(";  ".join(notes), fontsize="small")
     return figure
 
 
@@ -46,7 +46,9 @@ def _draw(axes: Axes, grid: Grid, panel: Panel, numbers: bool) -> AxesImage:
         expected = grid.expected(grid.strategies[down], row)
         if expected:
             axes.plot(across + (0.34 if numbers else 0), down, marker=MARKS[expected], color=ink, markersize=3.5)
-    axes.set_xticks(range(len(panel.columns)), _headings(grid, panel), fontsize="small")
+    headings = _headings(grid, panel) if numbers else [column or "as set" for column in panel.columns]
+    upright = not numbers and max(map(len, headings)) > 3
+    axes.set_xticks(range(len(panel.columns)), headings, fontsize="small", rotation=90 if upright else 0)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -69,11 +71,10 @@ def _cells(grid: Grid, panel: Panel) -> Iterable[tuple[tuple[int, int], Row]]:
 
 def _headings(grid: Grid, panel: Panel) -> list[str]:
     """The columns, with the accuracy of a guess and the best that can be reached."""
-    if grid.metric != "test/acc" or grid.across != "data":
-        return panel.columns
     headings = []
     for column in panel.columns:
-        result = panel.first(column)
+        result = panel.first(column) if grid.metric == "test/acc" and grid.across == "data" else None
         limits = [result.majority_accuracy, result.bayes_accuracy] if result is not None else []
-        headings.append("\n".join([column, " to ".join(f"{100 * limit:.0f}" for limit in limits if limit is not None)]))
+        known = " to ".join(f"{100 * limit:.0f}" for limit in limits if limit is not None)
+        headings.append("\n".join(filter(None, (column or "as set", known))))
     return headings

@@ -74,7 +74,8 @@ class StudyCallback(Callback):
         BROKEN_OFF.append(lambda: self.last_word(study, baseline))
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = [*params, *config.hydra.overrides.task]
-        jobs = count_jobs(overrides, lambda group: options(config, group))
+        basic = config.hydra.sweeper._target_.endswith("BasicSweeper")  # others decide on their own
+        jobs = count_jobs(overrides, lambda group: options(config, group)) if basic else None
         told = {"swept": f"[{','.join(swept_names(overrides))}]", "jobs": jobs or "null", "since": self.sweep_clock}
         with open_dict(config):
             config.hydra.overrides.hydra += [f"hydra.callbacks.study.{name}={value}" for name, value in told.items()]

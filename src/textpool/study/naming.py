@@ -12,10 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
 
-from textpool.study.record import OVERRIDES
-
-# Overrides that are no part of a run's name: where it is written, how it is shown.
-UNNAMED = ("study", "resume", "experiment", "overwrite", "logger", "threads", "baseline")
+from textpool.study.record import OVERRIDES, UNNAMED
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -74,7 +71,7 @@ def run_name(
         pooling: its section of the configuration. Where that takes no `k`, the name has none: runs that mean the
             same have the same name, and are run once.
     """
-    idle = [*UNNAMED, "pooling", *(() if "k" in pooling else ("k",))]
+    idle = [*UNNAMED, "pooling", *(() if _has_k(pooling) else ("k",))]
     parts = [str(choices["pooling"])]
     for name, value in parse_overrides(overrides).items():
         if name in idle or (swept is not None and name not in (*swept, "seed", "k")):
@@ -88,6 +85,13 @@ def run_name(
     if len(name) > 80:  # file systems end at 255, tables and legends much earlier
         name = name[:70] + "-" + hashlib.sha256(" ".join(overrides).encode()).hexdigest()[:8]
     return name
+
+
+def _has_k(section: Any) -> bool:
+    """Whether a strategy, or one of those that it is made of, takes a `k`."""
+    if isinstance(section, Mapping):
+        return "k" in section or any(_has_k(value) for value in section.values())
+    return isinstance(section, Sequence) and not isinstance(section, str) and any(map(_has_k, section))
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)

@@ -141,8 +141,8 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
     if not figures:
         return []
     target.mkdir(exist_ok=True)
-    for old in target.glob("events.out.tfevents.*"):
-        old.unlink()
+    for old in [*target.glob("events.out.tfevents.*"), *target.glob("*.png"), *target.glob("*.svg")]:
+        old.unlink()  # else a figure that the study has outgrown would stay
     events = EventFileWriter(str(target))
     written = []
     for name, figure in figures.items():

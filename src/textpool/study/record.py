@@ -23,6 +23,8 @@ CONFIG = "config.yaml"
 PREDICTIONS = "predictions.csv"
 OVERRIDES = "overrides.yaml"  # as the command gave them, to resume by
 REFUSED = "refused.txt"  # why another run was not let in
+# Overrides that are no part of a run's name, and set no comparisons apart: where it is written, how it is shown.
+UNNAMED = ("study", "resume", "experiment", "overwrite", "logger", "threads", "baseline")
 
 
 @dataclass(frozen=True)

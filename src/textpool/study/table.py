@@ -91,8 +91,8 @@ def _grid(comparison: Comparison) -> str:
         lines = overview.lines(panel)
         parts += [f"## {panel.title}"] * bool(panel.title) + [_piped(lines, ["---", *["---:"] * (len(lines[0]) - 1)])]
     parts.append(grid_caption(comparison))
-    if overview.theory:
-        surprises = overview.surprises()
+    surprises = overview.surprises()
+    if surprises is not None:
         parts.append(f"## Against theory\n{_listed(surprises)}" if surprises else "All as theory has it.")
     return "\n\n".join([*parts, "## Rows", ""])
 

@@ -22,15 +22,20 @@ def show(comparison: Comparison) -> None:
     if overview is None or len(comparison.rows) <= LONG:
         _show_rows(comparison, console)
         return
-    unbounded = Console(width=1000)
     for panel in overview.panels:
-        with_intervals, plain = (_rich_grid(overview, panel, comparison, intervals) for intervals in (True, False))
-        fits = unbounded.measure(with_intervals).maximum <= console.width
-        console.print(with_intervals if fits else plain)
-    end = f"The {len(comparison.rows):,} rows behind it, with all intervals: comparison.md."
-    console.print(
-        *(Text(line, style="red") for line in comparison.errors), Text(f"{grid_caption(comparison)} {end}"), sep="\n"
-    )
+        tables = (_rich_grid(overview, panel, comparison, intervals) for intervals in (True, False))
+        fitting = next((each for each in tables if _width(each) <= console.width), None)
+        console.print(fitting or Text(f"{panel.title or title(comparison)}: too wide for this terminal"))
+    end = f"The {len(comparison.rows):,} rows behind it: comparison.md."
+    console.print(Text(f"{grid_caption(comparison)} {end}"), *_errors(comparison), sep="\n")
+
+
+def _width(table: Table) -> int:
+    return Console(width=1000).measure(table).maximum
+
+
+def _errors(comparison: Comparison) -> list[Text]:
+    return [Text(line, style="red") for line in comparison.errors]
 
 
 def _rich_grid(overview: Grid, panel: Panel, comparison: Comparison, intervals: bool) -> Table:
@@ -45,17 +50,16 @@ def _rich_grid(overview: Grid, panel: Panel, comparison: Comparison, intervals: 
 
 def _show_rows(comparison: Comparison, console: Console) -> None:
     """Print the rows, without the least of the columns where the terminal is too narrow for all."""
-    unbounded = Console(width=1000)
     every = shown = columns(comparison)
     for least in sorted((column for column in every if column.spare), key=lambda column: column.spare):
-        if unbounded.measure(_rich(comparison, shown)).maximum <= console.width:
+        if _width(_rich(comparison, shown)) <= console.width:
             break
         shown = [column for column in shown if column is not least]
     console.print(_rich(comparison, shown))
     left_out = [column.heading for column in every if column not in shown]
     if left_out:
         console.print(Text(f"Too narrow here for {', '.join(left_out)}: see comparison.md."))
-    console.print(Text(caption(comparison)), *(Text(line, style="red") for line in comparison.errors), sep="\n")
+    console.print(Text(caption(comparison)), *_errors(comparison), sep="\n")
 
 
 def _rich(comparison: Comparison, shown: Iterable[Column]) -> Table:
