@@ -37,6 +37,13 @@ def test_run_names(overrides: list[str], swept: list[str] | None, name: str) -> 
     assert run_name(CHOICES, overrides, swept, {"k": 3}) == name
 
 
+def test_k_of_a_part() -> None:
+    """A strategy made of others depends on k where one of those does: its runs must not share a folder."""
+    parts = {"poolings": [{"_target_": "textpool.pooling.Max"}, {"_target_": "textpool.pooling.KMax", "k": 3}]}
+    assert run_name({"pooling": "max_kmax"}, ["k=5"], None, parts) == "max_kmax-k5"
+    assert run_name({"pooling": "max_kmax"}, ["k=5"], None, {"poolings": parts["poolings"][:1]}) == "max_kmax"
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\\'\n\r\0"), max_size=300))
 def test_run_names_fit_every_file_system(value: str) -> None:
     """Whatever a value holds."""
