@@ -1,5 +1,6 @@
 """Shared by all tests: shapes are checked on every call, and configurations are composed as `train.py` does."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,19 +51,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for `make_pooling` over every file in conf/pooling, and in --config-dir."""
     if "make_pooling" not in metafunc.fixturenames:
         return
-    extra = metafunc.config.getoption("--config-dir")
+    makers, names = strategies(metafunc.config.getoption("--config-dir"))
+    metafunc.parametrize("make_pooling", makers, ids=names)
+
+
+@functools.cache
+def strategies(extra: Path | None) -> tuple[list[Any], list[str]]:
+    """Factories of all strategies, and their names; those that take a k with k of 1 and of 3."""
     makers, names = [], []
     for folder in [CONF, *([extra.resolve()] if extra else [])]:
         for file in sorted(folder.glob("pooling/*.yaml")):
+            sections = []
             for k in (1, 3):
-                section = compose_config(f"pooling={file.stem}", f"k={k}", searchpath=extra and extra.resolve())[
-                    "pooling"
-                ]
-                if k > 1 and section == makers[-1][0]:
-                    continue  # takes no k: once is enough
-                makers.append((section, instantiate(section)))
-                names.append(f"{file.stem}-k{k}")
-    metafunc.parametrize("make_pooling", [make for _, make in makers], ids=names)
+                composed = compose_config(f"pooling={file.stem}", f"k={k}", searchpath=extra and extra.resolve())
+                if composed["pooling"] not in sections:  # takes no k: once is enough
+                    sections.append(composed["pooling"])
+                    makers.append(instantiate(composed["pooling"]))
+                    names.append(f"{file.stem}-k{k}")
+    return makers, names
 
 
 @pytest.fixture

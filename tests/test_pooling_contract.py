@@ -165,7 +165,7 @@ def test_compiles_whole(make_pooling: Make) -> None:
     """torch.compile finds no graph break and changes no number."""
     torch.compiler.reset()
     pooling = make_pooling(CHANNELS)
-    compiled = torch.compile(pooling, fullgraph=True)
+    compiled = torch.compile(pooling, fullgraph=True, dynamic=True)
     for batch, time in ((4, 7), (3, 11)):
         features, mask = example(batch, time)
         torch.testing.assert_close(compiled(features, mask), pooling(features, mask))
