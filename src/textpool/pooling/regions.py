@@ -31,7 +31,7 @@ class ChunkMax(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maximum of each part, of all parts at once."""
-        return of_parts(features, mask, self.size)
+        return part_maxima(*close_up(features, mask), self.size)
 
 
 class ChunkAvg(Pooling):
@@ -141,7 +141,8 @@ class Pyramid(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maxima level by level."""
-        return torch.cat([of_parts(features, mask, level) for level in self.levels], dim=-1)
+        close, n = close_up(features, mask)
+        return torch.cat([part_maxima(close, n, level) for level in self.levels], dim=-1)
 
 
 class Hierarchical(Pooling):
@@ -174,12 +175,6 @@ class Hierarchical(Pooling):
         return means.masked_fill(~whole[:, None, :], -math.inf).max(-1, keepdim=True).values
 
 
-def of_parts(features: Features, mask: Mask, k: int) -> Values:
-    """The largest value of each of k equal parts."""
-    close, n = close_up(features, mask)
-    return maxima(close, *parts(n, k), longest=mask.shape[-1] // k + 2)  # neighbours share a position
-
-
 def close_up(features: Features, mask: Mask) -> tuple[Features, Tensor]:
     """Features with the real positions in front, in their order, and how many there are, (batch, 1)."""
     real_first = torch.sort((~mask).to(torch.uint8), dim=-1, stable=True).indices  # (batch, time)
@@ -209,6 +204,11 @@ def maxima(features: Features, start: Tensor, end: Tensor, longest: int) -> Valu
     rows = features[:, :, None, :].expand(-1, -1, at.shape[1], -1)  # (batch, channels, size, time), no copy
     values = rows.gather(-1, where)  # (batch, channels, size, longest)
     return values.masked_fill(~inside, -math.inf).max(-1).values.masked_fill(~inside.any(-1), 0.0)
+
+
+def part_maxima(features: Features, n: Tensor, k: int) -> Values:
+    """The largest value of each of k equal parts of the first n positions."""
+    return maxima(features, *parts(n, k), longest=features.shape[-1] // k + 2)  # neighbours share a position
 
 
 def averages(features: Features, start: Tensor, end: Tensor) -> Values:

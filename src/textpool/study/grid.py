@@ -129,7 +129,8 @@ def grid(comparison: Comparison) -> Grid | None:
     if len(comparison.studies) > 1:
         studies = [row.entries[0].folder.resolve().parent.name for row in rows]
         blocks = [{"study": study, **block} for study, block in zip(studies, blocks, strict=True)]
-    values = {name: in_order([block.get(name, "") for block in blocks]) for block in blocks for name in block}
+    swept = dict.fromkeys(name for block in blocks for name in block)
+    values = {name: in_order([block.get(name, "") for block in blocks]) for name in swept}
     values = {name: found for name, found in values.items() if len(found) > 1}
     strategies = {strategy(row) for row in rows}
     places = len(strategies) * math.prod(map(len, values.values()))
