@@ -9,7 +9,7 @@ from lightning import Trainer
 from torch.utils.data import DataLoader
 
 from textpool.classifier import TextClassifier
-from textpool.data.batches import EncodedSentences, as_they_come
+from textpool.data.batches import EncodedSentences, identity_collate
 
 VOCABULARY = ["<PAD>", *"abcdefg"]
 
@@ -24,7 +24,7 @@ def loader(n_classes: int, n: int = 60) -> DataLoader[object]:
     lengths = torch.randint(0, 7, (n,), generator=generator).tolist()
     tokens = [torch.randint(1, 8, (length,), generator=generator).tolist() for length in lengths]
     labels = torch.randint(0, n_classes, (n,), generator=generator).tolist()
-    return DataLoader(EncodedSentences(tokens, labels), batch_size=16, collate_fn=as_they_come)
+    return DataLoader(EncodedSentences(tokens, labels), batch_size=16, collate_fn=identity_collate)
 
 
 def trainer(folder: Path, **options: object) -> Trainer:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 
-def whole_number(name: str, value: object, least: int) -> int:
+def integer(name: str, value: object, least: int) -> int:
     """Return `value` if it is an integer of at least `least`, or raise ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
@@ -14,8 +14,8 @@ def span(name: str, value: Sequence[int]) -> tuple[int, int]:
     """Return `value` if it is two integers, the least and the most, or raise ValueError."""
     if not isinstance(value, Sequence) or len(value) != 2:
         raise ValueError(f"{name}: expected two integers [least, most], got {value!r}")
-    least = whole_number(name, value[0], least=1)
-    return least, whole_number(name, value[1], least=least)
+    least = integer(name, value[0], least=1)
+    return least, integer(name, value[1], least=least)
 
 
 def positive(name: str, value: object) -> float:

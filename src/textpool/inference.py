@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from textpool.classifier import TextClassifier
 from textpool.data import Sentence, SentenceData, Tokenizer, Vocabulary
-from textpool.data.batches import Batch, EncodedSentences, as_they_come
+from textpool.data.batches import Batch, EncodedSentences, identity_collate
 from textpool.data.reading import Columns, read_rows
 
 
@@ -120,4 +120,4 @@ def _encode(classifier: TextClassifier, sentences: Sequence[Sequence[str]], labe
 
 
 def _batches(dataset: EncodedSentences, batch_size: int) -> DataLoader[Batch]:
-    return DataLoader(dataset, batch_size=batch_size, collate_fn=as_they_come)
+    return DataLoader(dataset, batch_size=batch_size, collate_fn=identity_collate)

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from lightning import Trainer, seed_everything
 
 from textpool.checkpoint import BestCheckpoint
-from textpool.checks import whole_number
+from textpool.checks import integer
 from textpool.classifier import TextClassifier
 from textpool.data import SentenceData
 from textpool.progress import progress
@@ -66,9 +66,9 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     Args and result are those of `train`.
     """
     started, clock, code = now(), time.perf_counter(), commit()
-    whole_number("seed", config["seed"], least=0)
+    integer("seed", config["seed"], least=0)
     threads = config.get("threads")
-    torch.set_num_threads(TORCHS_CHOICE if threads is None else whole_number("threads", threads, least=1))
+    torch.set_num_threads(TORCHS_CHOICE if threads is None else integer("threads", threads, least=1))
     seed_everything(config["seed"], verbose=False)
     data: SentenceData = instantiate(config["data"], _convert_="all")
     if config["model"].get("window_mask") == "none" and data.pad_to == "batch":

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from textpool.data.batches import EncodedSentences, as_they_come, gather_sentences
+from textpool.data.batches import EncodedSentences, gather_sentences, identity_collate
 
 SENTENCES = [[1, 2, 3], [], [4], [5, 6, 7, 8], []]
 LABELS = [0, 1, 0, 2, 1]
@@ -66,7 +66,7 @@ def test_empty_sentences_make_a_batch():
 def test_loader_gives_what_indexing_gives():
     """The DataLoader asks for whole batches, the shorter last one included, and collates nothing twice."""
     dataset = EncodedSentences(SENTENCES, LABELS)
-    batches = list(DataLoader(dataset, batch_size=2, collate_fn=as_they_come))
+    batches = list(DataLoader(dataset, batch_size=2, collate_fn=identity_collate))
     assert len(dataset) == 5
     assert [batch.labels.tolist() for batch in batches] == [[0, 1], [0, 2], [1]]
     for batch, chosen in zip(batches, ([0, 1], [2, 3], [4]), strict=True):

@@ -13,8 +13,8 @@ from textpool.study.record import (
     config_hash,
     differences,
     finished_before,
+    write_atomic,
     write_predictions,
-    write_whole,
 )
 
 
@@ -47,7 +47,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space"):
-        write_whole(path, "new")
+        write_atomic(path, "new")
     monkeypatch.undo()
     assert path.read_text() == "old"
 

@@ -11,8 +11,8 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, DistributedSampler
 
-from textpool.checks import one_of, whole_number
-from textpool.data.batches import Batch, EncodedSentences, as_they_come
+from textpool.checks import integer, one_of
+from textpool.data.batches import Batch, EncodedSentences, identity_collate
 from textpool.data.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -67,13 +67,13 @@ class SentenceData(LightningDataModule, ABC):
         num_workers: int = 0,
     ) -> None:
         super().__init__()
-        self.batch_size = whole_number("batch_size", batch_size, least=1)
+        self.batch_size = integer("batch_size", batch_size, least=1)
         self.pad_to = one_of("pad_to", pad_to, ("batch", "max_length"))
-        self.max_length = None if max_length is None else whole_number("max_length", max_length, least=1)
+        self.max_length = None if max_length is None else integer("max_length", max_length, least=1)
         if self.pad_to == "max_length" and self.max_length is None:
             raise ValueError("max_length: expected an integer of at least 1 with pad_to=max_length, got None")
-        self.shuffle_seed = whole_number("shuffle_seed", shuffle_seed, least=0)
-        self.num_workers = whole_number("num_workers", num_workers, least=0)
+        self.shuffle_seed = integer("shuffle_seed", shuffle_seed, least=0)
+        self.num_workers = integer("num_workers", num_workers, least=0)
         self.encoded: dict[str, EncodedSentences] = {}
 
     @abstractmethod
@@ -138,7 +138,7 @@ class SentenceData(LightningDataModule, ABC):
             dataset,
             batch_size=self.batch_size,
             sampler=sampler,
-            collate_fn=as_they_come,
+            collate_fn=identity_collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             generator=torch.Generator(),  # else each pass over the data moves the generator that dropout draws from

@@ -75,6 +75,6 @@ def gather_sentences(
     return tokens[index].masked_fill(offset >= lengths[:, None], 0)
 
 
-def as_they_come(batch: Any) -> Any:
+def identity_collate(batch: Any) -> Any:
     """The collate function of a dataset that makes whole batches."""
     return batch

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from textpool.checks import span, whole_number
+from textpool.checks import integer, span
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.vocabulary import PAD, Vocabulary
 
@@ -55,18 +55,18 @@ class DiagnosticTask(SentenceData, ABC):
     ) -> None:
         super().__init__(**batching)
         sizes = {"n_train": n_train, "n_val": n_val, "n_test": n_test}
-        self.sizes = {name: whole_number(name, size, least=1) for name, size in sizes.items()}
+        self.sizes = {name: integer(name, size, least=1) for name, size in sizes.items()}
         for name, size in sizes.items():
             if size % len(self.classes):
                 raise ValueError(f"{name}: expected a multiple of {len(self.classes)}, the classes, got {size}")
-        self.gap = whole_number("gap", gap, least=0)
-        self.seed = whole_number("seed", seed, least=0)
+        self.gap = integer("gap", gap, least=0)
+        self.seed = integer("seed", seed, least=0)
         for name, kind in ("a", str), ("b", str), ("filler", list):
             if not isinstance(words.get(name), kind) or not words[name]:
                 what = "a word" if kind is str else "a list of at least one word"
                 raise ValueError(f"words.{name}: expected {what}, got {words.get(name)!r}")
         self.a, self.b = words["a"], words["b"]
-        whole_number("n_filler", n_filler, least=1)
+        integer("n_filler", n_filler, least=1)
         if n_filler > len(words["filler"]):
             raise ValueError(f"n_filler: expected at most {len(words['filler'])}, as words.filler has, got {n_filler}")
         self.filler = list(words["filler"][:n_filler])

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from textpool.checks import span, whole_number
+from textpool.checks import integer, span
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.vocabulary import PAD, Vocabulary
 
@@ -39,9 +39,9 @@ class SentimentData(SentenceData):
         **batching: Any,
     ) -> None:
         super().__init__(**batching)
-        self.n_train = whole_number("n_train", n_train, least=1)
-        self.n_val = whole_number("n_val", n_val, least=2)
-        self.n_test = whole_number("n_test", n_test, least=1)
+        self.n_train = integer("n_train", n_train, least=1)
+        self.n_val = integer("n_val", n_val, least=2)
+        self.n_test = integer("n_test", n_test, least=1)
         for name, number in (("n_train + n_test", n_train + n_test), ("n_val", n_val)):
             if number % 2:
                 raise ValueError(f"{name}: expected an even number, half of it positive, got {number}")
@@ -52,7 +52,7 @@ class SentimentData(SentenceData):
                 f"n_cues: expected at most as many cue words as the shortest sentence has words "
                 f"({self.lengths[0]}), got {self.n_cues[1]}"
             )
-        self.seed = whole_number("seed", seed, least=0)
+        self.seed = integer("seed", seed, least=0)
         for kind in ("positive", "negative", "neutral"):
             if not words.get(kind):
                 raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from textpool.checks import between, span, whole_number
+from textpool.checks import between, integer, span
 from textpool.data.base import Sentence, Splits
 from textpool.data.diagnostic import DiagnosticTask
 
@@ -56,7 +56,7 @@ class Tone(DiagnosticTask):
 
     def __init__(self, n_cues: Sequence[int], margin: float, **settings: Any) -> None:
         self.n_cues = span("n_cues", n_cues)
-        whole_number("n_cues", self.n_cues[0], least=2)
+        integer("n_cues", self.n_cues[0], least=2)
         self.most_cues = self.n_cues[1]
         self.margin = between("margin", margin, 0, 0.49)
         self.bayes_accuracy = self._bayes_accuracy()
@@ -109,7 +109,7 @@ class Count(DiagnosticTask):
     classes = ("fewer", "enough")
 
     def __init__(self, at_least: int, **settings: Any) -> None:
-        self.at_least = whole_number("at_least", at_least, least=2)
+        self.at_least = integer("at_least", at_least, least=2)
         self.most_cues = 2 * (at_least - 1)  # as many numbers on either side
         super().__init__(**settings)
 
@@ -186,7 +186,7 @@ class Position(DiagnosticTask):
     most_cues = 1
 
     def __init__(self, margin: int, **settings: Any) -> None:
-        self.margin = whole_number("margin", margin, least=0)
+        self.margin = integer("margin", margin, least=0)
         super().__init__(**settings)
         if not all(self._places(self.lengths[0], quarter) for quarter in range(4)):
             raise ValueError(
@@ -225,9 +225,9 @@ class Spread(DiagnosticTask):
     classes = ("even", "uneven")
 
     def __init__(self, n_cues: int, rarer: int, **settings: Any) -> None:
-        self.n_cues = whole_number("n_cues", n_cues, least=4)
+        self.n_cues = integer("n_cues", n_cues, least=4)
         self.most_cues = n_cues
-        self.rarer = whole_number("rarer", rarer, least=1)
+        self.rarer = integer("rarer", rarer, least=1)
         if n_cues % 2:
             raise ValueError(f"n_cues: expected an even number, got {n_cues}")
         if rarer >= n_cues // 2:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from textpool.checks import fraction, one_of, whole_number
+from textpool.checks import fraction, integer, one_of
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.reading import FORMATS, Columns, Row, read_rows
 from textpool.data.vocabulary import Tokenizer, Vocabulary
@@ -60,13 +60,13 @@ class TextFileData(SentenceData):
         self.train, self.test, self.val = train, test, val
         self.val_fraction = fraction("val_fraction", val_fraction)
         self.test_fraction = fraction("test_fraction", test_fraction)
-        self.seed = whole_number("seed", seed, least=0)
+        self.seed = integer("seed", seed, least=0)
         self.format = None if format is None else one_of("format", format, FORMATS)
         self.encoding = encoding
         self.columns = Columns(text_column, label_column)
         self.tokenize = Tokenizer(token_pattern, lowercase)
-        self.min_freq = whole_number("min_freq", min_freq, least=1)
-        self.max_size = None if max_size is None else whole_number("max_size", max_size, least=3)
+        self.min_freq = integer("min_freq", min_freq, least=1)
+        self.max_size = None if max_size is None else integer("max_size", max_size, least=3)
 
     def build_vocabulary(self, train: Sequence[Sentence]) -> Vocabulary:
         """The vocabulary, from the training part only."""

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from textpool.checks import whole_number
+from textpool.checks import integer
 
 PAD = "<PAD>"
 UNK = "<UNK>"
@@ -35,9 +35,9 @@ class Vocabulary:
             min_freq: rarer words become `<UNK>`.
             max_size: most tokens in all, `<PAD>` and `<UNK>` included; the most frequent words stay.
         """
-        whole_number("min_freq", min_freq, least=1)
+        integer("min_freq", min_freq, least=1)
         if max_size is not None:
-            whole_number("max_size", max_size, least=3)
+            integer("max_size", max_size, least=3)
         counts = Counter(word for sentence in sentences for word in sentence)
         for special in (PAD, UNK):
             counts.pop(special, None)

@@ -2,7 +2,7 @@
 
 from textpool.pooling.base import Pooling
 from textpool.pooling.composition import Concat, Gated, Mixed
-from textpool.pooling.ends import First, Last
+from textpool.pooling.controls import First, Last
 from textpool.pooling.extremes import KMax, KMaxByValue, Max, TopKMean
 from textpool.pooling.means import Avg, LogMeanExp, PowerMean, SoftCount, SqrtSum, Stats, Sum
 from textpool.pooling.regions import ChunkAvg, ChunkMax, Hierarchical, LocalAvg, LocalMax, Pyramid

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from textpool.checks import whole_number
+from textpool.checks import integer
 
 Features = Float[Tensor, "batch channels time"]
 Mask = Bool[Tensor, "batch time"]
@@ -35,7 +35,7 @@ class Pooling(nn.Module, ABC):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.channels = whole_number("channels", channels, least=1)
+        self.channels = integer("channels", channels, least=1)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Pool over time.

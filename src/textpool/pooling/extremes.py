@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from textpool.checks import whole_number
+from textpool.checks import integer
 from textpool.pooling.base import Features, Mask, Pooling, Values
 from textpool.pooling.means import count
 
@@ -43,7 +43,7 @@ class KMax(Pooling):
 
     def __init__(self, channels: int, k: int = 3) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
+        self.size = integer("k", k, least=1)
         self.ordered = k > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
@@ -63,7 +63,7 @@ class KMaxByValue(Pooling):
 
     def __init__(self, channels: int, k: int = 3) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
+        self.size = integer("k", k, least=1)
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Choose by value, and leave it at that."""
@@ -84,7 +84,7 @@ class TopKMean(Pooling):
 
     def __init__(self, channels: int, k: int = 3) -> None:
         super().__init__(channels)
-        self.k = whole_number("k", k, least=1)
+        self.k = integer("k", k, least=1)
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Choose by value, and average what was chosen."""

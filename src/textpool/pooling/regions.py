@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from textpool.checks import whole_number
+from textpool.checks import integer
 from textpool.pooling.base import Features, Mask, Pooling, Values
 
 
@@ -26,12 +26,12 @@ class ChunkMax(Pooling):
 
     def __init__(self, channels: int, k: int = 3) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
+        self.size = integer("k", k, least=1)
         self.ordered = k > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maximum of each part, of all parts at once."""
-        return part_maxima(*close_up(features, mask), self.size)
+        return part_maxima(*left_align(features, mask), self.size)
 
 
 class ChunkAvg(Pooling):
@@ -47,12 +47,12 @@ class ChunkAvg(Pooling):
 
     def __init__(self, channels: int, k: int = 3) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
+        self.size = integer("k", k, least=1)
         self.ordered = k > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Average each part, all parts at once."""
-        close, n = close_up(features, mask)
+        close, n = left_align(features, mask)
         return averages(close, *parts(n, self.size))
 
 
@@ -76,13 +76,13 @@ class LocalMax(Pooling):
 
     def __init__(self, channels: int, k: int = 3, region: int = 10) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
-        self.region = whole_number("region", region, least=1)
+        self.size = integer("k", k, least=1)
+        self.region = integer("region", region, least=1)
         self.ordered = k > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maximum of each region: the last one, which may be longer, apart."""
-        close, n = close_up(features, mask)
+        close, n = left_align(features, mask)
         start, end = regions(n, self.size, self.region)  # (batch, size)
         longest: int = torch.sym_min(self.region, close.shape[-1])  # pyright: ignore[reportAssignmentType]
         regular = maxima(close, start[:, :-1], end[:, :-1], longest)
@@ -106,13 +106,13 @@ class LocalAvg(Pooling):
 
     def __init__(self, channels: int, k: int = 3, region: int = 10) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
-        self.region = whole_number("region", region, least=1)
+        self.size = integer("k", k, least=1)
+        self.region = integer("region", region, least=1)
         self.ordered = k > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Average each region, all at once."""
-        close, n = close_up(features, mask)
+        close, n = left_align(features, mask)
         return averages(close, *regions(n, self.size, self.region))
 
 
@@ -135,13 +135,13 @@ class Pyramid(Pooling):
         super().__init__(channels)
         if not isinstance(levels, Sequence) or isinstance(levels, str) or not levels:
             raise ValueError(f"levels: expected at least one number of parts, such as [1,2,4], got {levels!r}")
-        self.levels = [whole_number("levels", level, least=1) for level in levels]
+        self.levels = [integer("levels", level, least=1) for level in levels]
         self.size = sum(self.levels)
         self.ordered = max(self.levels) > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Take the maxima level by level."""
-        close, n = close_up(features, mask)
+        close, n = left_align(features, mask)
         return torch.cat([part_maxima(close, n, level) for level in self.levels], dim=-1)
 
 
@@ -162,12 +162,12 @@ class Hierarchical(Pooling):
 
     def __init__(self, channels: int, region: int = 5) -> None:
         super().__init__(channels)
-        self.region = whole_number("region", region, least=1)
+        self.region = integer("region", region, least=1)
         self.ordered = region > 1
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Slide over the real positions."""
-        close, n = close_up(features, mask)
+        close, n = left_align(features, mask)
         sums = F.pad(close, (0, self.region - 1)).unfold(-1, self.region, 1).sum(-1)  # (batch, channels, time)
         means = sums / n.clamp(max=self.region)[:, None, :]
         start = torch.arange(mask.shape[-1], device=mask.device)
@@ -175,7 +175,7 @@ class Hierarchical(Pooling):
         return means.masked_fill(~whole[:, None, :], -math.inf).max(-1, keepdim=True).values
 
 
-def close_up(features: Features, mask: Mask) -> tuple[Features, Tensor]:
+def left_align(features: Features, mask: Mask) -> tuple[Features, Tensor]:
     """Features with the real positions in front, in their order, and how many there are, (batch, 1)."""
     real_first = torch.sort((~mask).to(torch.uint8), dim=-1, stable=True).indices  # (batch, time)
     return features.gather(-1, real_first[:, None, :].expand_as(features)), mask.sum(-1, keepdim=True)

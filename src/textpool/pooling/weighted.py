@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from textpool.checks import whole_number
+from textpool.checks import integer
 from textpool.pooling.base import Features, Mask, Pooling, Values
 
 
@@ -26,7 +26,7 @@ class Softmax(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Channels weigh apart from each other."""
-        weights = over_real(self.sharpness * features, mask)  # (batch, channels, time)
+        weights = masked_softmax(self.sharpness * features, mask)  # (batch, channels, time)
         return (weights * features).sum(-1, keepdim=True)
 
 
@@ -44,13 +44,13 @@ class Attention(Pooling):
 
     def __init__(self, channels: int, k: int = 1) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
+        self.size = integer("k", k, least=1)
         self.score = nn.Linear(channels, k, bias=False)
 
     def pool(self, features: Features, mask: Mask) -> Values:
         """Score, then weigh."""
         scores = self.score(features.transpose(1, 2)).transpose(1, 2)  # (batch, size, time)
-        return features @ over_real(scores, mask).transpose(1, 2)  # (batch, channels, size)
+        return features @ masked_softmax(scores, mask).transpose(1, 2)  # (batch, channels, size)
 
 
 class GatedAttention(Pooling):
@@ -69,8 +69,8 @@ class GatedAttention(Pooling):
 
     def __init__(self, channels: int, k: int = 1, hidden: int = 16) -> None:
         super().__init__(channels)
-        self.size = whole_number("k", k, least=1)
-        whole_number("hidden", hidden, least=1)
+        self.size = integer("k", k, least=1)
+        integer("hidden", hidden, least=1)
         self.content = nn.Linear(channels, hidden)
         self.gate = nn.Linear(channels, hidden)
         self.score = nn.Linear(hidden, k, bias=False)
@@ -80,9 +80,9 @@ class GatedAttention(Pooling):
         positions = features.transpose(1, 2)  # (batch, time, channels)
         hidden = self.content(positions).tanh() * self.gate(positions).sigmoid()  # (batch, time, hidden)
         scores = self.score(hidden).transpose(1, 2)  # (batch, size, time)
-        return features @ over_real(scores, mask).transpose(1, 2)  # (batch, channels, size)
+        return features @ masked_softmax(scores, mask).transpose(1, 2)  # (batch, channels, size)
 
 
-def over_real(scores: Tensor, mask: Mask) -> Tensor:
+def masked_softmax(scores: Tensor, mask: Mask) -> Tensor:
     """Softmax over the real positions of scores (batch, any, time); 0 at the others."""
     return scores.masked_fill(~mask[:, None, :], -math.inf).softmax(-1)

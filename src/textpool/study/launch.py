@@ -28,7 +28,7 @@ from textpool.study.record import (
     config_hash,
     group_hash,
     now,
-    write_whole,
+    write_atomic,
 )
 
 log = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def record_failure(config: DictConfig, error: BaseException, started: str, secon
         with log_file.open("a", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
         if isinstance(error, RunExistsError) or changed_settings(folder, plain):
-            write_whole(folder / REFUSED, describe(error))
+            write_atomic(folder / REFUSED, describe(error))
             return log_file
         Result(
             run=folder.name,

@@ -110,7 +110,7 @@ class Result:
         """Write `result.json` whole or not at all."""
         content = asdict(self)  # NaN is no JSON
         content["metrics"] = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
-        write_whole(folder / RESULT, json.dumps(content, indent=2) + "\n")
+        write_atomic(folder / RESULT, json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> "Result":
@@ -128,7 +128,7 @@ class Result:
             raise ValueError(f"{path}: not the result of a run: {error}") from error
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str) -> None:
     """Write a file so that nobody ever sees half of it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -216,8 +216,8 @@ def claim_folder(folder: Path, config: Mapping[str, Any], overrides: Sequence[st
     for name in (RESULT, PREDICTIONS, REFUSED):
         (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
-    write_whole(folder / OVERRIDES, yaml.safe_dump(list(overrides)))
+    write_atomic(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
+    write_atomic(folder / OVERRIDES, yaml.safe_dump(list(overrides)))
 
 
 def changed_settings(folder: Path, config: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from textpool.study.compare import Comparison, Row, is_share
 from textpool.study.grid import grid
-from textpool.study.record import write_whole
+from textpool.study.record import write_atomic
 from textpool.study.statistics import Estimate
 
 
@@ -200,9 +200,9 @@ FORMATS: Mapping[str, Callable[[Comparison], str]] = {
 
 def write(comparison: Comparison, folder: Path) -> None:
     """Write `comparison.md`, `comparison.csv` (rows) and `runs.csv` (every run) to a study's folder."""
-    write_whole(folder / "comparison.md", markdown(comparison))
-    write_whole(folder / "comparison.csv", as_csv(comparison))
-    write_whole(folder / "runs.csv", runs_csv(comparison))
+    write_atomic(folder / "comparison.md", markdown(comparison))
+    write_atomic(folder / "comparison.csv", as_csv(comparison))
+    write_atomic(folder / "runs.csv", runs_csv(comparison))
 
 
 def title(comparison: Comparison) -> str:

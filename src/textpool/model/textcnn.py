@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from textpool.checks import fraction, one_of, whole_number
+from textpool.checks import fraction, integer, one_of
 from textpool.pooling import Pooling
 
-PAD = 0  # the token that stands where a sentence has ended
+PADDING_INDEX = 0  # the token number of padding
 
 
 class TextCNN(nn.Module):
@@ -57,14 +57,14 @@ class TextCNN(nn.Module):
         super().__init__()
         if not isinstance(kernel_sizes, Sequence) or isinstance(kernel_sizes, str) or not kernel_sizes:
             raise ValueError(f"kernel_sizes: expected at least one kernel size, such as [2,3,4], got {kernel_sizes!r}")
-        self.kernel_sizes = [whole_number("kernel_sizes", size, least=1) for size in kernel_sizes]
-        whole_number("vocab_size", vocab_size, least=1)
-        whole_number("n_classes", n_classes, least=2)
-        whole_number("embedding_dim", embedding_dim, least=1)
-        whole_number("n_filters", n_filters, least=1)
+        self.kernel_sizes = [integer("kernel_sizes", size, least=1) for size in kernel_sizes]
+        integer("vocab_size", vocab_size, least=1)
+        integer("n_classes", n_classes, least=2)
+        integer("embedding_dim", embedding_dim, least=1)
+        integer("n_filters", n_filters, least=1)
         self.window_mask = one_of("window_mask", window_mask, WINDOW_MASKS)
 
-        self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PAD)
+        self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes)
         with torch.random.fork_rng(devices=[]):  # what a pooling draws must not shift what the linear layer draws
             torch.manual_seed(torch.initial_seed() + 1)
@@ -81,7 +81,7 @@ class TextCNN(nn.Module):
     def summarise(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch values"]:
         """The pooled values of each sentence, kernel sizes side by side."""
         embedded = self.embedding(tokens).transpose(1, 2)  # (batch, channels, time)
-        real = tokens != PAD  # (batch, time)
+        real = tokens != PADDING_INDEX  # (batch, time)
         values = []
         for width, convolution, pooling in zip(self.kernel_sizes, self.convolutions, self.poolings, strict=True):
             sides = _padding(self.window_mask, width, tokens.shape[-1])

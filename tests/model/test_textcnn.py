@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from textpool.model import TextCNN, all_windows, touching_windows, valid_windows
+from textpool.model import TextCNN
+from textpool.model.textcnn import all_windows, touching_windows, valid_windows
 from textpool.pooling import Avg, KMax, Max, Pooling
 
 sentences = st.lists(st.lists(st.integers(1, 9), max_size=8), min_size=1, max_size=4)
