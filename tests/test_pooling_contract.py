@@ -1,12 +1,13 @@
-"""What every strategy in conf/pooling promises; a new one is taken up by itself.
+"""The contract of pooling, tested for every strategy in conf/pooling; a new file there is tested automatically.
 
-A strategy that lives elsewhere: `pytest tests/test_pooling_contract.py --config-dir my_conf`.
+For a strategy outside of the repository: `pytest tests/test_pooling_contract.py --config-dir my_conf`.
 """
 
 import copy
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from textpool.pooling import Pooling
+from textpool.pooling.base import PLAIN
 
 CHANNELS = 3
 Make = Callable[[int], Pooling]
 Sentence = list[list[float]]  # a feature map as plain lists, (time, channels)
 
-# Zeros and repeated values are the rule after a ReLU, so they are here.
+# Zeros and repeated values are frequent after a ReLU, so they are frequent here too.
 value = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(-4, 4, width=32))
 position = st.lists(value, min_size=CHANNELS, max_size=CHANNELS)
 sentence = st.lists(position, max_size=9)
@@ -29,12 +31,12 @@ junk = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 7.0, -1e30])
 
 
 def feature_map(sentence: Sentence) -> Tensor:
-    """A sentence alone, (1, channels, time)."""
+    """The feature map of one sentence, (1, channels, time)."""
     return torch.tensor(sentence, dtype=torch.float64).reshape(1, len(sentence), CHANNELS).transpose(1, 2)
 
 
 def padded(sentences: list[Sentence], extra: int, filling: float) -> tuple[Tensor, Tensor]:
-    """Sentences as a batch with `filling` behind their ends: features and mask."""
+    """Features and mask of a batch of sentences, padded at the end with `filling`."""
     time = max(map(len, sentences)) + extra
     features = torch.full((len(sentences), CHANNELS, time), filling, dtype=torch.float64)
     mask = torch.zeros(len(sentences), time, dtype=torch.bool)
@@ -45,14 +47,14 @@ def padded(sentences: list[Sentence], extra: int, filling: float) -> tuple[Tenso
 
 
 def example(batch: int = 4, time: int = 7, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """Distinct values, sentences of all lengths from 0 on."""
+    """Features with distinct values and a mask; the sentences have lengths from 0 to `time`."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(batch, CHANNELS, time, generator=generator, dtype=torch.float64).to(dtype)
     return features, torch.arange(time) < torch.arange(batch)[:, None] * time // (batch - 1)
 
 
 def values_and_gradients(pooling: Pooling, features: Tensor, mask: Tensor | None) -> list[Tensor]:
-    """Values, then the gradients of features and learned weights, of a sum that weighs every value differently."""
+    """The values, then the gradients of a weighted sum of them: by the features and by each learned weight."""
     features = features.clone().requires_grad_()
     values = pooling(features, mask)
     weights = torch.linspace(1, 2, values[0].numel(), dtype=values.dtype).reshape(values.shape[1:])
@@ -63,7 +65,7 @@ def values_and_gradients(pooling: Pooling, features: Tensor, mask: Tensor | None
 
 @given(sentences=sentences, extra=st.integers(0, 5), filling=junk)
 def test_padding_changes_nothing(make_pooling: Make, sentences: list[Sentence], extra: int, filling: float) -> None:
-    """Values and gradients of a padded batch are those of each sentence alone, whatever stands in the padding."""
+    """Values and gradients of a padded batch equal those of each sentence alone, whatever the padding contains."""
     pooling = make_pooling(CHANNELS).double()
     features, mask = padded(sentences, extra, filling)
     values, gradient, *of_weights = values_and_gradients(pooling, features, mask)
@@ -78,10 +80,10 @@ def test_padding_changes_nothing(make_pooling: Make, sentences: list[Sentence], 
 
 
 @given(sentence=sentence, gaps=st.lists(st.integers(0, 2), min_size=10, max_size=10), filling=junk)
-def test_masked_positions_may_stand_anywhere(
+def test_masked_positions_may_be_anywhere(
     make_pooling: Make, sentence: Sentence, gaps: list[int], filling: float
 ) -> None:
-    """Positions masked in front of and between the words are skipped like padding behind them."""
+    """Masked positions before and between the real ones are ignored, as padding at the end is."""
     pooling = make_pooling(CHANNELS).double()
     columns, real = [], []
     for gap, values in zip(gaps, [*sentence, None], strict=False):
@@ -96,7 +98,7 @@ def test_masked_positions_may_stand_anywhere(
 
 @given(sentence=sentence)
 def test_any_length_gives_finite_values_of_one_shape(make_pooling: Make, sentence: Sentence) -> None:
-    """Also with fewer positions than values; with none, zeros."""
+    """This holds also for fewer positions than values; an empty sentence gives zeros."""
     pooling = make_pooling(CHANNELS).double()
     values, *gradients = values_and_gradients(pooling, feature_map(sentence), None)
     assert values.shape == (1, CHANNELS, pooling.size)
@@ -104,27 +106,42 @@ def test_any_length_gives_finite_values_of_one_shape(make_pooling: Make, sentenc
     assert sentence or (values == 0).all()
 
 
+# These two skip in a fixture and not in the test, because Hypothesis would run the body of the test many times.
+@pytest.fixture
+def only_unordered(make_pooling: Make) -> None:
+    """Skip the test for strategies that are `ordered`."""
+    if make_pooling(CHANNELS).ordered:
+        pytest.skip("the strategy is ordered")
+
+
+@pytest.fixture
+def only_ordered(make_pooling: Make) -> None:
+    """Skip the test for strategies that are not `ordered`."""
+    if not make_pooling(CHANNELS).ordered:
+        pytest.skip("the strategy is not ordered")
+
+
+@pytest.mark.usefixtures("only_unordered")
 @given(sentence=sentence, data=st.data())
-def test_ordered_is_what_it_says(make_pooling: Make, sentence: Sentence, data: st.DataObject) -> None:
-    """A strategy that is not `ordered` gives the same for every order of the words."""
+def test_an_unordered_strategy_ignores_order(make_pooling: Make, sentence: Sentence, data: st.DataObject) -> None:
+    """A strategy that is not `ordered` gives the same values for every order of the positions."""
     pooling = make_pooling(CHANNELS).double()
-    if not pooling.ordered:
-        shuffled = data.draw(st.permutations(sentence))
-        torch.testing.assert_close(pooling(feature_map(shuffled)), pooling(feature_map(sentence)))
+    shuffled = data.draw(st.permutations(sentence))
+    torch.testing.assert_close(pooling(feature_map(shuffled)), pooling(feature_map(sentence)))
 
 
-def test_an_ordered_strategy_sees_order(make_pooling: Make) -> None:
-    """A strategy that is `ordered` tells a rising sentence from a falling one, or from one that goes up and down."""
+@pytest.mark.usefixtures("only_ordered")
+def test_an_ordered_strategy_distinguishes_orders(make_pooling: Make) -> None:
+    """A strategy that is `ordered` distinguishes rising values from the same values falling or alternating."""
     pooling = make_pooling(CHANNELS)
     rising = torch.arange(1.0, 41.0).expand(1, CHANNELS, 40)
     falling = rising.flip(-1)
     zigzag = torch.stack([rising, falling], dim=-1).flatten(2)[..., :40]  # 1 40 2 39 …
-    if pooling.ordered:
-        assert any(not torch.allclose(pooling(rising), pooling(other)) for other in (falling, zigzag))
+    assert any(not torch.allclose(pooling(rising), pooling(other)) for other in (falling, zigzag))
 
 
 def test_large_values_stay_finite(make_pooling: Make) -> None:
-    """No exponential and no power runs over, in the value or in the gradient."""
+    """No exponential and no power overflows, in the values or in the gradients."""
     pooling = make_pooling(CHANNELS)
     features, mask = example(time=50)
     for scale in (1e4, 1e-30):
@@ -133,19 +150,19 @@ def test_large_values_stay_finite(make_pooling: Make) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_every_dtype(make_pooling: Make, dtype: torch.dtype) -> None:
-    """The dtype stays; half precision is computed in float32, weights too, and rounded once."""
+    """The result has the dtype of the features; half precision is computed in float32 and rounded once."""
     pooling = make_pooling(CHANNELS).to(dtype)
     wide = torch.promote_types(dtype, torch.float32)
     widened = copy.deepcopy(pooling).to(wide)
     features, mask = example(time=500, dtype=dtype)
-    features = features.abs() * 400  # their sum is beyond float16, their mean is not
+    features = features.abs() * 400  # their sum overflows float16, their mean does not
     values = pooling(features, mask)
     assert values.dtype == dtype
     assert torch.equal(values, widened(features.to(wide), mask).to(dtype))
 
 
-def test_mixed_precision_stays_outside(make_pooling: Make) -> None:
-    """Under autocast a strategy gives what it gives without, in the dtype of the features."""
+def test_autocast_changes_nothing(make_pooling: Make) -> None:
+    """Under autocast the values and their dtype are the same as without."""
     pooling = make_pooling(CHANNELS)
     features, mask = example(time=50)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -154,15 +171,15 @@ def test_mixed_precision_stays_outside(make_pooling: Make) -> None:
 
 
 def test_gradient_is_the_derivative(make_pooling: Make) -> None:
-    """Against finite differences, in float64."""
+    """The gradient equals finite differences in float64."""
     pooling = make_pooling(CHANNELS).double()
     features, mask = example(dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: pooling(x, mask), (features.requires_grad_(),))
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_compiles_whole(make_pooling: Make) -> None:
-    """torch.compile finds no graph break and changes no number."""
+def test_compiles_without_graph_breaks(make_pooling: Make) -> None:
+    """torch.compile gives one graph for all sizes, with the same values."""
     torch.compiler.reset()
     pooling = make_pooling(CHANNELS)
     compiled = torch.compile(pooling, fullgraph=True, dynamic=True)
@@ -173,7 +190,7 @@ def test_compiles_whole(make_pooling: Make) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_exports_with_dynamic_shapes(make_pooling: Make) -> None:
-    """torch.export gives a program for every batch size and length."""
+    """torch.export gives one program for all batch sizes and lengths, with the same values."""
     pooling = make_pooling(CHANNELS)
     batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
     shapes = ({0: batch, 2: time}, {0: batch, 1: time})
@@ -185,7 +202,7 @@ def test_exports_with_dynamic_shapes(make_pooling: Make) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_vmap(make_pooling: Make) -> None:
-    """torch.func.vmap over a further axis gives what a loop gives."""
+    """torch.func.vmap over an additional axis gives the same values as a loop."""
     pooling = make_pooling(CHANNELS)
     features, mask = example()
     stack, masks = torch.stack([features, -features, features / 2]), torch.stack([mask, mask, ~mask])
@@ -194,7 +211,7 @@ def test_vmap(make_pooling: Make) -> None:
 
 
 def test_pickle_copy_and_state_dict(make_pooling: Make) -> None:
-    """A strategy survives being sent to another process and being saved."""
+    """Copies made by pickle, deepcopy and state_dict give the same values as the original."""
     pooling = make_pooling(CHANNELS)
     for parameter in pooling.parameters():
         torch.nn.init.normal_(parameter)
@@ -207,10 +224,23 @@ def test_pickle_copy_and_state_dict(make_pooling: Make) -> None:
 
 
 def test_no_mask_means_all_real(make_pooling: Make) -> None:
-    """The mask may be left out."""
+    """Without a mask, all positions are real."""
     pooling = make_pooling(CHANNELS)
     features, mask = example()
     assert torch.equal(pooling(features), pooling(features, torch.ones_like(mask)))
+
+
+def test_repr_shows_the_settings(make_pooling: partial[Pooling]) -> None:
+    """The repr shows every plain setting of the YAML file, except those that became child modules or weights."""
+    pooling = make_pooling(CHANNELS)
+    modules_and_weights = {*dict(pooling.named_children()), *pooling.state_dict()}
+    settings = [item for item in make_pooling.keywords.items() if isinstance(item[1], PLAIN)]
+    settings = [(name, value) for name, value in settings if name not in modules_and_weights]
+    if not settings:
+        pytest.skip("the strategy has no plain settings")
+    for name, value in settings:
+        expected = f"{name}=" if isinstance(value, Sequence) else f"{name}={value!r}"  # a list may become a tuple
+        assert expected in repr(pooling), f"the constructor must keep its argument as self.{name}"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +254,7 @@ def test_no_mask_means_all_real(make_pooling: Make) -> None:
     ],
 )
 def test_wrong_arguments(make_pooling: Make, features: Tensor, mask: Tensor | None, message: str) -> None:
-    """Say what was expected and what came."""
+    """The message says what was expected and what was passed."""
     with pytest.raises(ValueError, match=message):
         make_pooling(CHANNELS)(features, mask)
 
@@ -232,6 +262,6 @@ def test_wrong_arguments(make_pooling: Make, features: Tensor, mask: Tensor | No
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("channels", [0, -1, 2.0, True])
 def test_wrong_number_of_channels(make_pooling: Make, channels: int) -> None:
-    """Say so in the constructor, before anything is built on it."""
+    """The constructor already raises the error."""
     with pytest.raises(ValueError, match="channels: expected an integer of at least 1, got"):
         make_pooling(channels)

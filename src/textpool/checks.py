@@ -1,47 +1,71 @@
-"""Checks of what users may set: each error names the setting, what is allowed and what came."""
+"""Validation of settings: every error message names the setting, the allowed values and the given value."""
 
+import sys
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 
 def integer(name: str, value: object, least: int) -> int:
-    """Return `value` if it is an integer of at least `least`, or raise ValueError."""
+    """Return `value` if it is an integer of at least `least`, otherwise raise ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
     return value
 
 
 def span(name: str, value: Sequence[int]) -> tuple[int, int]:
-    """Return `value` if it is two integers, the least and the most, or raise ValueError."""
+    """Return `value` if it is two integers [minimum, maximum], both at least 1, otherwise raise ValueError."""
     if not isinstance(value, Sequence) or len(value) != 2:
-        raise ValueError(f"{name}: expected two integers [least, most], got {value!r}")
-    least = integer(name, value[0], least=1)
-    return least, integer(name, value[1], least=least)
+        raise ValueError(f"{name}: expected two integers [minimum, maximum], got {value!r}")
+    minimum = integer(name, value[0], least=1)
+    return minimum, integer(name, value[1], least=minimum)
+
+
+def switch(name: str, value: object) -> bool:
+    """Return `value` if it is True or False, otherwise raise ValueError."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected true or false, got {value!r}")
+    return value
+
+
+def number(name: str, value: object) -> float:
+    """Return `value` as a float if it is a finite number, otherwise raise ValueError."""
+    if not _is_number(value) or not abs(value) <= sys.float_info.max:  # the comparison is false for NaN
+        raise ValueError(f"{name}: expected a number, got {value!r}")
+    return float(value)
 
 
 def positive(name: str, value: object) -> float:
-    """Return `value` if it is a number above 0 of which single precision can take powers, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-6 <= value <= 1e6:
+    """Return `value` as a float if it is a number from 1e-6 to 1e6, otherwise raise ValueError.
+
+    Powers of a number outside this range can overflow or underflow in single precision.
+    """
+    if not _is_number(value) or not 1e-6 <= value <= 1e6:
         raise ValueError(f"{name}: expected a number above 0, from 1e-6 to 1e6, got {value!r}")
     return float(value)
 
 
 def between(name: str, value: object, low: float, high: float) -> float:
-    """Return `value` if it is a number between two others and neither of them, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+    """Return `value` as a float if it lies between `low` and `high`, both excluded, otherwise raise ValueError."""
+    if not _is_number(value) or not low < value < high:
         raise ValueError(f"{name}: expected a number between {low} and {high}, got {value!r}")
     return float(value)
 
 
 def fraction(name: str, value: object) -> float:
-    """Return `value` if it is a number in [0, 1), or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{name}: expected a number from 0 up to, not including, 1, got {value!r}")
+    """Return `value` as a float if it is at least 0 and less than 1, otherwise raise ValueError."""
+    if not _is_number(value) or not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number of at least 0 and less than 1, got {value!r}")
     return float(value)
 
 
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
-    """Return `value` if it is one of `allowed`, or raise ValueError."""
+    """Return `value` if it is one of `allowed`, otherwise raise ValueError."""
     names = list(allowed)
     if value not in names:
         raise ValueError(f"{name}: expected one of {', '.join(names)}, got {value!r}")
     return str(value)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether `value` is an integer or a float; True and False are not numbers here."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

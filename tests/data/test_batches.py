@@ -1,4 +1,4 @@
-"""Batches cut from one long tensor are what plain lists would give."""
+"""Batches from one long tensor equal batches made from plain lists."""
 
 import torch
 from hypothesis import given
@@ -14,13 +14,13 @@ sentence_lists = st.lists(st.lists(st.integers(1, 9), max_size=6), min_size=1, m
 
 
 def padded(sentences: list[list[int]], width: int) -> list[list[int]]:
-    """Sentences with zeros behind them."""
+    """Sentences padded with 0 at the end."""
     return [sentence + [0] * (width - len(sentence)) for sentence in sentences]
 
 
 @given(st.data(), sentence_lists, st.none() | st.integers(6, 9))
 def test_gathering_equals_plain_lists(draw, sentences, width):
-    """Any choice of sentences, in any order and repeated, is cut out whole and padded with 0 at the end."""
+    """Any selection of sentences, in any order and with repetitions, is complete and padded with 0 at the end."""
     lengths = torch.tensor([len(sentence) for sentence in sentences])
     tokens = torch.tensor([token for sentence in sentences for token in sentence] + [0])
     chosen = draw.draw(st.lists(st.integers(0, len(sentences) - 1), min_size=1))
@@ -31,7 +31,7 @@ def test_gathering_equals_plain_lists(draw, sentences, width):
 
 @given(st.data(), sentence_lists, st.none() | st.integers(1, 7), st.booleans())
 def test_batches_equal_plain_lists(draw, sentences, max_length, pad_to_max):
-    """Sentences are cut to `max_length`, padded to it or to the batch's longest, and keep their labels."""
+    """Sentences are cut to `max_length`, padded to it or to the longest of the batch, and keep their labels."""
     pad_to_max = pad_to_max and max_length is not None
     dataset = EncodedSentences(sentences, list(range(len(sentences))), max_length, pad_to_max)
     chosen = draw.draw(st.lists(st.integers(0, len(sentences) - 1), min_size=1))
@@ -43,7 +43,7 @@ def test_batches_equal_plain_lists(draw, sentences, max_length, pad_to_max):
 
 
 def test_batches_by_hand():
-    """The two ways of padding, on one batch."""
+    """Both values of `pad_to_max` give the padding computed by hand."""
     assert EncodedSentences(SENTENCES, LABELS).__getitems__([2, 0, 1]).tokens.tolist() == [
         [4, 0, 0],
         [1, 2, 3],
@@ -56,7 +56,7 @@ def test_batches_by_hand():
 
 
 def test_empty_sentences_make_a_batch():
-    """A batch of nothing but empty sentences, the last of all among them, is one column of padding."""
+    """A batch of empty sentences only, with the last sentence of the data set, is one column of padding."""
     batch = EncodedSentences(SENTENCES, LABELS).__getitems__([4, 1])
     assert batch.tokens.tolist() == [[0], [0]]
     assert batch.tokens.dtype == batch.labels.dtype == torch.long
@@ -64,7 +64,7 @@ def test_empty_sentences_make_a_batch():
 
 
 def test_loader_gives_what_indexing_gives():
-    """The DataLoader asks for whole batches, the shorter last one included, and collates nothing twice."""
+    """The batches of a DataLoader, with its shorter last batch, are those of direct indexing."""
     dataset = EncodedSentences(SENTENCES, LABELS)
     batches = list(DataLoader(dataset, batch_size=2, collate_fn=identity_collate))
     assert len(dataset) == 5

@@ -1,4 +1,4 @@
-"""Files as users have them: four formats, and for what does not fit, file, line and remedy."""
+"""Reading of labelled texts: four formats, and errors that name the file, the line and what to do."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.data.reading import Columns, Row, read_rows
+from textpool.data.reading import FileOptions, LabelledText, read_file
 
 FILES = {
     "txt": "pos a fine film\nneg so bad\n",
@@ -21,29 +21,22 @@ FILES = {
 }
 
 
-def read(
-    path: Path,
-    content: str | bytes,
-    format: str | None = None,
-    encoding: str = "utf-8",
-    text_column: str = "text",
-    label_column: str = "label",
-) -> list[Row]:
-    """Write a file, and read its rows."""
+def read(path: Path, content: str | bytes, format: str | None = None, **options: Any) -> list[LabelledText]:
+    """Write a file and read it."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_rows(str(path), format, encoding, Columns(text_column, label_column))
+    return read_file(str(path), FileOptions(format, **options))
 
 
 def starts_with(text: str) -> str:
-    """A pattern for messages that start so."""
+    """A regular expression for messages that start with a text."""
     return "^" + re.escape(text)
 
 
 @pytest.mark.parametrize("format", FILES)
-def test_formats_hold_the_same_sentences(tmp_path, format):
-    """All four formats, by extension in any case and by name, give the same text, labels and line numbers."""
+def test_formats_give_the_same_texts(tmp_path, format):
+    """All four formats give the same texts, labels and line numbers, chosen by extension in any case or by name."""
     first = 1 if format in ("txt", "jsonl") else 2
-    expected = [Row("a fine film", "pos", first), Row("so bad", "neg", first + 1)]
+    expected = [LabelledText("a fine film", "pos", first), LabelledText("so bad", "neg", first + 1)]
     assert read(tmp_path / f"a.{format}", FILES[format]) == expected
     assert read(tmp_path / f"a.{format.upper()}", FILES[format]) == expected
     assert read(tmp_path / "a.data", FILES[format], format) == expected
@@ -60,8 +53,8 @@ def test_formats_hold_the_same_sentences(tmp_path, format):
         pytest.param(lambda text: text.encode() + b"\n\n", id="empty lines at the end"),
     ],
 )
-def test_how_an_editor_saved_the_file_does_not_matter(tmp_path, format, save):
-    """A byte order mark, Windows' line ends or the last line's end change no text and no label."""
+def test_conventions_of_text_editors_do_not_matter(tmp_path, format, save):
+    """A byte order mark, Windows line ends and a missing last line end change no text and no label."""
     path = tmp_path / f"a.{format}"
     assert read(path, save(FILES[format])) == read(path, FILES[format])
 
@@ -69,40 +62,40 @@ def test_how_an_editor_saved_the_file_does_not_matter(tmp_path, format, save):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("format", FILES)
 def test_other_encodings_are_read(tmp_path, format, encoding):
-    """`data.encoding` is used, and its own byte order mark is not part of the first word."""
+    """The option `encoding` is used, and the byte order mark of the encoding is not part of the first word."""
     text = FILES[format].replace("fine", "fïne")
-    rows = read(tmp_path / f"a.{format}", text.encode(encoding), encoding=encoding)
-    assert [row.text for row in rows] == ["a fïne film", "so bad"]
-    assert [row.label for row in rows] == ["pos", "neg"]
+    texts = read(tmp_path / f"a.{format}", text.encode(encoding), encoding=encoding)
+    assert [text.text for text in texts] == ["a fïne film", "so bad"]
+    assert [text.label for text in texts] == ["pos", "neg"]
 
 
 @pytest.mark.parametrize("format", FILES)
-def test_iso_8859_1_control_byte_does_not_cut_a_line(tmp_path, format):
-    """0x85 (and U+2028) in mid-line is part of the sentence, as in the published TREC files."""
+def test_iso_8859_1_control_byte_does_not_end_a_line(tmp_path, format):
+    """The characters 0x85, as in the published TREC files, and U+2028 are part of the sentence, not line ends."""
     latin = FILES[format].replace("fine", "f\x85é").encode("iso-8859-1")
-    rows = read(tmp_path / f"a.{format}", latin, encoding="iso-8859-1")
-    assert [row.text for row in rows] == ["a f\x85é film", "so bad"]
-    rows = read(tmp_path / f"a.{format}", FILES[format].replace("fine", "f\u2028e"))
-    assert [row.text for row in rows] == ["a f\u2028e film", "so bad"]
+    texts = read(tmp_path / f"a.{format}", latin, encoding="iso-8859-1")
+    assert [text.text for text in texts] == ["a f\x85é film", "so bad"]
+    texts = read(tmp_path / f"a.{format}", FILES[format].replace("fine", "f\u2028e"))
+    assert [text.text for text in texts] == ["a f\u2028e film", "so bad"]
 
 
-def test_labelled_lines_are_cut_at_the_first_white_space(tmp_path):
-    """A tab separates as well as spaces; what follows is the sentence as it stands; a label alone is allowed."""
+def test_label_ends_at_the_first_white_space(tmp_path):
+    """In txt, spaces or tabs end the label, the rest of the line is unchanged, and the text may be empty."""
     assert read(tmp_path / "a.txt", 'pos\ta  b\n1   c,"d\nneg\nLOC:city e') == [
-        Row("a  b", "pos", 1),
-        Row('c,"d', "1", 2),
-        Row("", "neg", 3),
-        Row("e", "LOC:city", 4),
+        LabelledText("a  b", "pos", 1),
+        LabelledText('c,"d', "1", 2),
+        LabelledText("", "neg", 3),
+        LabelledText("e", "LOC:city", 4),
     ]
 
 
-def test_quoted_text_may_hold_anything(tmp_path):
-    """Commas, line ends and doubled quotes within quotes are text, and later lines keep their numbers."""
+def test_quoted_text_may_contain_any_character(tmp_path):
+    """Commas, line ends and doubled quotes within quotes are text, and the next line numbers are correct."""
     content = 'label,text\npos,"one, two\nthree\r\n\n""four"""\nneg,five\npos,\n'
     assert read(tmp_path / "a.csv", content) == [
-        Row('one, two\nthree\r\n\n"four"', "pos", 2),
-        Row("five", "neg", 6),
-        Row("", "pos", 7),
+        LabelledText('one, two\nthree\r\n\n"four"', "pos", 2),
+        LabelledText("five", "neg", 6),
+        LabelledText("", "pos", 7),
     ]
 
 
@@ -114,16 +107,20 @@ def test_quoted_text_may_hold_anything(tmp_path):
         ("a.jsonl", '{"sentence": "so bad", "class": 0, "id": [1]}\n'),
     ],
 )
-def test_columns_go_by_the_names_given(tmp_path, name, content):
-    """Other columns are passed over, and a label of 0 is a label."""
-    [row] = read(tmp_path / name, content, text_column="sentence", label_column="class")
-    assert (row.text, row.label) == ("so bad", "0")
+def test_columns_are_found_by_name(tmp_path, name, content):
+    """Other columns are ignored, and 0 is a label, not a missing one."""
+    [text] = read(tmp_path / name, content, text_column="sentence", label_column="class")
+    assert (text.text, text.label) == ("so bad", "0")
 
 
 def test_json_values_may_be_numbers(tmp_path):
-    """Labels and texts that are numbers are read as they are written; blank lines between are no sentences."""
+    """Numbers become texts and labels as they are written, and blank lines are skipped."""
     content = '{"text": "a", "label": 10}\n\n{"text": 7, "label": -1}\n{"text": "", "label": "x"}\n'
-    assert read(tmp_path / "a.jsonl", content) == [Row("a", "10", 1), Row("7", "-1", 3), Row("", "x", 4)]
+    assert read(tmp_path / "a.jsonl", content) == [
+        LabelledText("a", "10", 1),
+        LabelledText("7", "-1", 3),
+        LabelledText("", "x", 4),
+    ]
 
 
 written = st.lists(
@@ -136,33 +133,35 @@ written = st.lists(
 )
 
 
-@given(rows=written, delimiter=st.sampled_from(",\t"))
-def test_tables_written_by_python_are_read_back(tmp_path_factory, rows, delimiter):
-    """What `csv.writer` wrote comes back to the character, each record with the number of its first line.
+@given(records=written, delimiter=st.sampled_from(",\t"))
+def test_tables_written_by_python_are_read_back(tmp_path_factory, records, delimiter):
+    """Every character that `csv.writer` wrote is read back, and each record has the number of its first line.
 
-    In TSV a quotation mark is text like any other: sentences in quotation marks are common there.
+    In tsv, quotation marks are part of the text, because sentences in quotation marks are common there.
     """
     if delimiter == "\t":
-        rows = [(re.sub(r"[\t\n]", " ", text), label) for text, label in rows]
+        records = [(re.sub(r"[\t\n]", " ", text), label) for text, label in records]
         how: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
     else:
         how = {"delimiter": ","}
     file = io.StringIO()
-    csv.writer(file, **how).writerows([("text", "label"), *rows])
+    csv.writer(file, **how).writerows([("text", "label"), *records])
     expected, line = [], 2
-    for text, label in rows:
-        expected.append(Row(text, label, line))
+    for text, label in records:
+        expected.append(LabelledText(text, label, line))
         line += 1 + text.count("\n")
     path = tmp_path_factory.mktemp("written") / "a.csv"
     assert read(path, file.getvalue(), "csv" if delimiter == "," else "tsv") == expected
 
 
-@given(rows=written, ascii_only=st.booleans())
-def test_json_lines_written_by_python_are_read_back(tmp_path_factory, rows, ascii_only):
-    """What `json.dumps` wrote comes back to the character, one record a line."""
-    content = "".join(json.dumps({"text": a, "label": b}, ensure_ascii=ascii_only) + "\n" for a, b in rows)
+@given(records=written, ascii_only=st.booleans())
+def test_json_lines_written_by_python_are_read_back(tmp_path_factory, records, ascii_only):
+    """Every character that `json.dumps` wrote is read back, with one record per line."""
+    content = "".join(json.dumps({"text": a, "label": b}, ensure_ascii=ascii_only) + "\n" for a, b in records)
     path = tmp_path_factory.mktemp("written") / "a.jsonl"
-    assert read(path, content) == [Row(text, label, line) for line, (text, label) in enumerate(rows, start=1)]
+    assert read(path, content) == [
+        LabelledText(text, label, line) for line, (text, label) in enumerate(records, start=1)
+    ]
 
 
 LINE_ERRORS: list[tuple[str, str | bytes, dict[str, Any], str]] = [
@@ -191,7 +190,7 @@ LINE_ERRORS: list[tuple[str, str | bytes, dict[str, Any], str]] = [
         "a.csv",
         "text,label\na,1\nb, c,1\n",
         {},
-        ":3: 3 columns where the header has 2: is there a ',' in the text? In csv, double",
+        ":3: 3 columns, but the header has 2: is there a ',' in the text? In csv, put",
     ),
     ("a.csv", 'text,label\n"a\nb",1\nc\n', {}, ":4: line without a label: expected 2 columns separated by ','"),
     (
@@ -208,7 +207,7 @@ LINE_ERRORS: list[tuple[str, str | bytes, dict[str, Any], str]] = [
         ":3: cannot be read as a table",
     ),
     ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a"\n', {}, ":2: not JSON: Expecting ',' delimiter at column 13"),
-    ("a.jsonl", '\n["a", 1]\n', {}, ":2: expected an object with 'text' and 'label'"),
+    ("a.jsonl", '\n["a", 1]\n', {}, ":2: expected a JSON object with the keys 'text' and 'label'"),
     (
         "a.jsonl",
         '{"text": "a"}\n',
@@ -229,8 +228,8 @@ LINE_ERRORS: list[tuple[str, str | bytes, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("name", "content", "how", "message"), LINE_ERRORS, ids=[e[0] + e[3][:30] for e in LINE_ERRORS]
 )
-def test_line_that_does_not_fit_is_named(tmp_path, name, content, how, message):
-    """The user can go to the line, and reads what to do about it; after a record of two lines as well."""
+def test_unreadable_line_is_named(tmp_path, name, content, how, message):
+    """The message starts with file and line, also after a record of two lines, and says what is wrong."""
     with pytest.raises(ValueError, match=starts_with(f"{tmp_path / name}{message}")):
         read(tmp_path / name, content, **how)
 
@@ -248,34 +247,40 @@ def test_file_without_lines_is_refused(tmp_path, format, content):
 
 @pytest.mark.parametrize("content", ["", "\n", "text,label\n", "text,label"])
 def test_table_without_records_is_refused(tmp_path, content):
-    """A header alone holds no sentence."""
+    """A table with a header only is an error, not an empty data set."""
     with pytest.raises(ValueError, match=starts_with(f"{tmp_path / 'a.csv'}: the file holds no sentence")):
         read(tmp_path / "a.csv", content)
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.csv.gz"])
 def test_unknown_extension_names_the_formats(tmp_path, name):
-    """Whoever has another file learns of `data.format` and what it may be."""
-    message = f"{tmp_path / name}: no format goes by the name {Path(name).suffix[1:]!r}: set data.format to one of "
+    """The error for another kind of file names the setting `data.format` and its values."""
+    message = f"{tmp_path / name}: unknown file extension {Path(name).suffix[1:]!r}: set data.format to one of "
     with pytest.raises(ValueError, match=starts_with(message + "txt, csv, tsv, jsonl") + "$"):
         read(tmp_path / name, FILES["csv"])
 
 
-def test_missing_file_tells_where_paths_start(tmp_path, monkeypatch):
-    """A wrong working directory is the usual reason."""
+def test_missing_file_error_names_the_working_directory(tmp_path, monkeypatch):
+    """A user sees a wrong working directory, the usual cause, in the message."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=starts_with(f"my/a.csv: no such file (paths are relative to {tmp_path})")):
-        read_rows("my/a.csv", None, "utf-8", Columns("text", "label"))
+        read_file("my/a.csv", FileOptions())
 
 
 def test_directory_is_not_a_file(tmp_path):
-    """A folder in the place of a file is told in one line too."""
+    """The path of a folder gives an error that says so."""
     with pytest.raises(ValueError, match=starts_with(f"{tmp_path}: cannot be read: Is a directory")):
-        read_rows(str(tmp_path), "txt", "utf-8", Columns("text", "label"))
+        read_file(str(tmp_path), FileOptions("txt"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-9", "hex"])
 def test_unknown_encoding_is_named(tmp_path, encoding):
-    """A mistyped encoding, or a codec that gives no text, is the setting's fault, not the file's."""
-    with pytest.raises(ValueError, match=f"^data.encoding: no encoding goes by the name '{encoding}'; try utf-8"):
+    """A mistyped encoding, or a codec that does not give text, is an error of the setting, not of the file."""
+    with pytest.raises(ValueError, match=f"^data.encoding: unknown encoding '{encoding}'; try utf-8"):
         read(tmp_path / "a.txt", FILES["txt"], encoding=encoding)
+
+
+def test_unknown_format_is_refused():
+    """A mistyped format is an error before any file is read."""
+    with pytest.raises(ValueError, match=r"^format: expected one of txt, csv, tsv, jsonl, got 'xml'$"):
+        FileOptions("xml")

@@ -1,4 +1,4 @@
-"""Words to numbers: the same number in every run, and none that training has not seen."""
+"""Vocabulary and tokeniser: reproducible token numbers, and `<UNK>` for words outside the training split."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ SENTENCES = [["b", "a", "c"], ["b", "c", "B"], ["b", "d"]]  # b 3, c 2, a B d 1
 
 
 def test_words_are_numbered_alphabetically():
-    """Numbers do not hang on the order in which words occur."""
+    """Token numbers do not depend on the order in which words occur."""
     vocabulary = Vocabulary.build(SENTENCES)
     assert vocabulary.words == ["<PAD>", "<UNK>", "B", "a", "b", "c", "d"]
     assert len(vocabulary) == 7
@@ -25,7 +25,7 @@ def test_words_are_numbered_alphabetically():
         ({"min_freq": 2}, ["b", "c"]),
         ({"min_freq": 4}, []),
         ({"max_size": 3}, ["b"]),
-        ({"max_size": 5}, ["B", "b", "c"]),  # of the words that occur once the alphabet's first stays
+        ({"max_size": 5}, ["B", "b", "c"]),  # of the words that occur once, the first in alphabetical order is kept
         ({"max_size": 100}, ["B", "a", "b", "c", "d"]),
         ({"min_freq": 2, "max_size": 3}, ["b"]),
     ],
@@ -38,8 +38,8 @@ def test_rare_words_become_unknown(limits, kept):
 
 
 @given(st.lists(st.lists(st.text(min_size=1).filter(lambda word: word not in ("<PAD>", "<UNK>")))))
-def test_training_sentences_survive_numbering(sentences):
-    """Without limits every word of the training part comes back, and no two words share a number."""
+def test_training_sentences_can_be_decoded(sentences):
+    """Without limits, decoding restores every training sentence: no two words have the same number."""
     vocabulary = Vocabulary.build(sentences)
     assert vocabulary.words[:2] == ["<PAD>", "<UNK>"]
     assert vocabulary.words[2:] == sorted({word for sentence in sentences for word in sentence})
@@ -48,14 +48,14 @@ def test_training_sentences_survive_numbering(sentences):
 
 
 def test_special_tokens_in_text_get_no_second_number():
-    """`<UNK>` in a file (as in preprocessed corpora) is the unknown word, not a word of its own."""
+    """`<UNK>` in a file, as in preprocessed corpora, is the unknown word and gets no number of its own."""
     vocabulary = Vocabulary.build([["<UNK>", "a", "<PAD>"]])
     assert vocabulary.words == ["<PAD>", "<UNK>", "a"]
     assert vocabulary.encode(["a", "<UNK>"]) == [2, 1]
 
 
-def test_word_without_number_is_left_out_where_nothing_is_unknown():
-    """The lesson's vocabulary has no `<UNK>`: predicting another text must not crash."""
+def test_unknown_word_is_left_out_without_unk():
+    """A vocabulary without `<UNK>`, such as the lesson's, encodes a text with unknown words without an error."""
     assert Vocabulary(["<PAD>", "a", "b"]).encode(["b", "never", "a"]) == [2, 1]
 
 
@@ -69,7 +69,7 @@ def test_word_without_number_is_left_out_where_nothing_is_unknown():
     ],
 )
 def test_pattern_finds_words(tokenizer, words):
-    """A word is the whole match of the pattern, groups or not; white space around is none."""
+    """A word is the whole match of the pattern, with or without groups; surrounding white space is ignored."""
     assert tokenizer("  It's Great,\tisn't it?\n") == words
 
 
@@ -88,12 +88,12 @@ def test_blank_text_has_no_words(text):
     ],
 )
 def test_bad_setting_of_words_is_named(make, message):
-    """Whoever mistypes a setting reads its name and what is allowed."""
+    """The error names the setting and the allowed values."""
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_the_word_pad_in_a_sentence_is_no_padding():
-    """A user's word of that name must not become a hole in the sentence."""
+def test_word_pad_in_a_sentence_is_not_padding():
+    """The word `<PAD>` in a user's sentence is an unknown word, or left out; it is never encoded as padding."""
     assert Vocabulary(["<PAD>", "<UNK>", "a"]).encode(["a", "<PAD>", "a"]) == [2, 1, 2]
     assert Vocabulary(["<PAD>", "a"]).encode(["a", "<PAD>", "a"]) == [1, 1]

@@ -1,4 +1,4 @@
-"""TextCNN: sizes, windows, and independence of the padding."""
+"""TextCNN: number of weights, window masks, padding, and initial weights."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ sentences = st.lists(st.lists(st.integers(1, 9), max_size=8), min_size=1, max_si
 
 
 class Drawing(Pooling):
-    """A pooling with weights of its own, which draws them in its constructor."""
+    """A pooling whose constructor draws random weights."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
@@ -38,7 +38,7 @@ def model(window_mask: str = "valid", **options: object) -> TextCNN:
 
 @pytest.mark.parametrize(("pooling", "n_params"), [("max", 10_818), ("avg", 10_818), ("kmax", 11_202)])
 def test_sizes_of_the_lesson(config: Compose, pooling: str, n_params: int) -> None:
-    """The defaults are the lesson's model, to the parameter."""
+    """The default model has exactly as many parameters as the model of the lesson."""
     section = config(f"pooling={pooling}")
     built = instantiate(section["model"])(41, 2, instantiate(section["pooling"]))
     assert sum(parameter.numel() for parameter in built.parameters()) == n_params
@@ -47,7 +47,7 @@ def test_sizes_of_the_lesson(config: Compose, pooling: str, n_params: int) -> No
 @pytest.mark.parametrize("window_mask", ["valid", "touching"])
 @given(sentences=sentences, extra=st.integers(0, 6))
 def test_padding_changes_nothing(window_mask: str, sentences: list[list[int]], extra: int) -> None:
-    """A sentence alone and in a batch, padded a little or much: the same logits."""
+    """A sentence has the same logits alone and in a batch, for every amount of padding."""
     net = model(window_mask, pooling=Avg)
     together = net(batch(sentences, extra))
     for row, sentence in enumerate(sentences):
@@ -55,21 +55,30 @@ def test_padding_changes_nothing(window_mask: str, sentences: list[list[int]], e
 
 
 def test_without_a_mask_padding_changes_the_result() -> None:
-    """`none` is there to show that: even of max pooling, by ReLU(bias) on windows of padding."""
+    """With `none`, windows of padding have the value ReLU(bias), which changes even the maximum."""
     net = model("none")
     for convolution in net.convolutions:
         nn.init.constant_(convolution.bias, 5.0)  # pyright: ignore
     assert not torch.allclose(net(batch([[1, 2, 3, 4]])), net(batch([[1, 2, 3, 4]], extra=4)))
 
 
+@pytest.mark.parametrize(("window_mask", "expected"), [("valid", False), ("touching", False), ("none", True)])
+def test_only_none_needs_a_fixed_length(window_mask: str, expected: bool) -> None:
+    """The property tells when batches must be padded to a fixed length, and cannot be set."""
+    net = model(window_mask)
+    assert net.needs_fixed_length is expected
+    with pytest.raises(AttributeError):
+        net.needs_fixed_length = True  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_valid_windows_by_hand() -> None:
-    """All tokens real; a shorter sentence has its first window, an empty one none."""
+    """All tokens of a window are real; a short sentence has its first window, an empty sentence has none."""
     real = batch([[1, 1, 1, 1], [1, 1, 1], [1], []]) > 0
     assert valid_windows(real, 3).int().tolist() == [[1, 1], [1, 0], [1, 0], [0, 0]]
 
 
 def test_touching_and_all_windows_by_hand() -> None:
-    """Any token real, and every window."""
+    """`touching` needs one real token in a window; `none` counts all windows."""
     real = batch([[1, 1, 1, 1, 1], [1, 1], []]) > 0
     assert touching_windows(real, 3).int().tolist() == [[1, 1, 1], [1, 1, 0], [0, 0, 0]]
     assert all_windows(real, 3).int().tolist() == [[1, 1, 1]] * 3
@@ -77,13 +86,13 @@ def test_touching_and_all_windows_by_hand() -> None:
 
 @pytest.mark.parametrize("window_mask", ["valid", "touching"])
 def test_an_empty_sentence_is_pooled_to_zeros(window_mask: str) -> None:
-    """What is left is the bias of the linear layer."""
+    """The logits of an empty sentence are the bias of the linear layer."""
     net = model(window_mask)
     torch.testing.assert_close(net(batch([[]]))[0], net.linear.bias)
 
 
 def test_max_is_the_maximum_over_the_windows() -> None:
-    """Against a loop over the windows of a sentence."""
+    """The pooled values equal those of a loop over the windows of a sentence."""
     net = model(kernel_sizes=[2])
     tokens = batch([[3, 1, 4, 1, 5]], extra=2)
     embedded = net.embedding(tokens)[0]  # (time, channels)
@@ -95,7 +104,7 @@ def test_max_is_the_maximum_over_the_windows() -> None:
 
 
 def test_every_strategy_starts_from_the_same_weights() -> None:
-    """Comparisons are paired: the pooling, even one that draws, shifts neither embedding, convolutions nor linear."""
+    """The pooling, even one with random weights, does not change the other initial weights: comparisons are paired."""
     states = [model(pooling=pooling).state_dict() for pooling in (Max, Avg, Drawing)]
     for state in states[1:]:
         for name, weight in states[0].items():
@@ -104,8 +113,8 @@ def test_every_strategy_starts_from_the_same_weights() -> None:
     assert all(torch.equal(wider[name], states[0][name]) for name in wider if not name.startswith("linear"))
 
 
-def test_a_drawing_strategy_draws_by_the_seed() -> None:
-    """Its own weights are reproducible, differ by seed, and differ between kernel sizes."""
+def test_random_weights_of_a_pooling_depend_on_the_seed() -> None:
+    """The weights are the same for the same seed, and differ between seeds and between kernel sizes."""
     weights = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
@@ -122,13 +131,13 @@ def test_a_drawing_strategy_draws_by_the_seed() -> None:
         ({"kernel_sizes": []}, "kernel_sizes: expected at least one kernel size"),
         ({"kernel_sizes": [2, 0]}, "kernel_sizes: expected an integer of at least 1, got 0"),
         ({"kernel_sizes": "234"}, "kernel_sizes: expected at least one kernel size"),
-        ({"dropout": 1.0}, "dropout: expected a number from 0"),
+        ({"dropout": 1.0}, "dropout: expected a number of at least 0"),
         ({"n_filters": 0}, "n_filters: expected an integer of at least 1, got 0"),
         ({"embedding_dim": 1.5}, "embedding_dim: expected an integer"),
         ({"window_mask": "some"}, "window_mask: expected one of valid, touching, none, got 'some'"),
     ],
 )
 def test_wrong_settings(options: dict[str, object], message: str) -> None:
-    """The message names the setting, what is allowed and what came."""
+    """The message names the setting, what is allowed and the value that was passed."""
     with pytest.raises(ValueError, match=message):
         model(**options)  # pyright: ignore

@@ -1,4 +1,4 @@
-"""Max, k-max, k-max by value and the mean of the k largest against plain Python and values worked by hand."""
+"""Max, KMax, KMaxByValue and TopKMean against plain Python and values computed by hand."""
 
 import pytest
 import torch
@@ -18,18 +18,18 @@ def pool(pooling: torch.nn.Module, row: list[float]) -> list[float]:
     ("row", "largest"), [([0.1, 0.0, 3.5, 0.2, 0.1], 3.5), ([1.2, 1.5, 1.3, 1.4, 1.1], 1.5), ([2.1, 1.5, 1.8], 2.1)]
 )
 def test_max_of_the_lesson(row: list[float], largest: float) -> None:
-    """The lesson's worked values."""
+    """The worked examples of the lesson."""
     assert pool(Max(1), row) == [largest]
 
 
 def test_max_of_negative_values() -> None:
-    """Padding stands as 0 and must not win over what is smaller."""
+    """Padding arrives as 0, which must not count as larger than negative values."""
     features, mask = torch.tensor([[[-3.0, -2.0, 9.0]]]), torch.tensor([[True, True, False]])
     assert Max(1)(features, mask).item() == -2.0
 
 
 def test_max_gradient_goes_to_the_earliest_of_equals() -> None:
-    """One position learns, and it is the same at every length and on every device."""
+    """Exactly one position gets a gradient, and the choice does not depend on the length or the device."""
     features = torch.tensor([[[0.0, 1.0, 1.0, 1.0]]], requires_grad=True)
     Max(1)(features).sum().backward()
     assert features.grad is not None
@@ -37,18 +37,18 @@ def test_max_gradient_goes_to_the_earliest_of_equals() -> None:
 
 
 def test_kmax_of_the_lesson() -> None:
-    """The order of the sentence is kept."""
+    """The worked example of the lesson: the values keep the order of the sentence."""
     assert pool(KMax(1, k=3), [0.1, 2.5, 0.3, 3.1, 0.8, 1.9, 0.2]) == [2.5, 3.1, 1.9]
 
 
 def test_kmax_by_value_of_the_lesson() -> None:
-    """The order of the sentence is lost."""
+    """The same example sorted by value."""
     assert pool(KMaxByValue(1, k=3), [0.1, 2.5, 0.3, 3.1, 0.8, 1.9, 0.2]) == [3.1, 2.5, 1.9]
 
 
 @given(row=values, k=st.integers(1, 12))
 def test_kmax_against_plain_python(row: list[float], k: int) -> None:
-    """Of equals the earlier is kept; fewer positions than k give the values in order, then zeros."""
+    """Of equal values the earlier is selected; a sentence of fewer than k positions gives its values, then zeros."""
     chosen = sorted(range(len(row)), key=lambda position: (-row[position], position))[:k]
     zeros = [0.0] * (k - len(chosen))
     assert pool(KMax(1, k), row) == [row[position] for position in sorted(chosen)] + zeros
@@ -57,7 +57,7 @@ def test_kmax_against_plain_python(row: list[float], k: int) -> None:
 
 @given(row=values)
 def test_kmax_with_k_1_is_max(row: list[float]) -> None:
-    """In the value and in the gradient."""
+    """The values and the gradients are equal."""
     results = []
     for pooling in (Max(1), KMax(1, k=1), KMaxByValue(1, k=1)):
         features = torch.tensor(row).reshape(1, 1, -1).requires_grad_()
@@ -68,7 +68,7 @@ def test_kmax_with_k_1_is_max(row: list[float]) -> None:
 
 
 def test_kmax_gradient_goes_to_the_earliest_of_equals() -> None:
-    """After a ReLU most values are equal: the choice must not depend on anything else."""
+    """After a ReLU many values are equal: the choice among them must depend on the position only."""
     features = torch.tensor([[[0.0, 2.0, 0.0, 0.0, 0.0]]], requires_grad=True)
     KMax(1, k=3)(features).sum().backward()
     assert features.grad is not None
@@ -76,32 +76,32 @@ def test_kmax_gradient_goes_to_the_earliest_of_equals() -> None:
 
 
 def test_top_k_mean_by_hand() -> None:
-    """The three largest are 3.1, 2.5 and 1.9: 7.5 / 3."""
+    """The three largest values are 3.1, 2.5 and 1.9; their average is 7.5 / 3."""
     assert pool(TopKMean(1, k=3), [0.1, 2.5, 0.3, 3.1, 0.8, 1.9, 0.2]) == pytest.approx([2.5])
 
 
-def test_top_k_mean_leaves_the_padding_out() -> None:
-    """Two real positions, k = 3: (-1 - 4) / 2, though the zeros of the padding are larger."""
+def test_top_k_mean_excludes_the_padding() -> None:
+    """Two real positions and k = 3 give (-1 - 4) / 2, although the zeros of the padding are larger."""
     features, mask = torch.tensor([[[-1.0, -4.0, 0.0, 0.0]]]), torch.tensor([[True, True, False, False]])
     assert TopKMean(1, k=3)(features, mask).item() == -2.5
 
 
 @given(row=values, k=st.integers(1, 12))
 def test_top_k_mean_against_plain_python(row: list[float], k: int) -> None:
-    """Sort, cut, average."""
+    """The result is the average of the first k values in descending order."""
     chosen = sorted(row, reverse=True)[:k]
     assert pool(TopKMean(1, k), row) == pytest.approx([sum(chosen) / len(chosen)])
 
 
 @given(row=values, more=st.integers(0, 3))
-def test_top_k_mean_goes_from_maximum_to_average(row: list[float], more: int) -> None:
-    """The maximum for k = 1, the average where k is at least the number of positions."""
+def test_top_k_mean_ranges_from_maximum_to_average(row: list[float], more: int) -> None:
+    """It is the maximum for k = 1, and the average if k is at least the number of positions."""
     assert pool(TopKMean(1, k=1), row) == pool(Max(1), row)
     assert pool(TopKMean(1, k=len(row) + more), row) == pytest.approx(pool(Avg(1), row))
 
 
-def test_top_k_mean_gradient_is_shared_by_the_chosen() -> None:
-    """Of equals the earlier are chosen, as in k-max."""
+def test_top_k_mean_gradient_is_divided_among_the_selected() -> None:
+    """Of equal values the earlier are selected, as in k-max."""
     features = torch.tensor([[[0.0, 1.0, 1.0, 2.0, 1.0]]], requires_grad=True)
     TopKMean(1, k=2)(features).sum().backward()
     assert features.grad is not None
@@ -111,8 +111,8 @@ def test_top_k_mean_gradient_is_shared_by_the_chosen() -> None:
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("strategy", [KMax, KMaxByValue, TopKMean])
 @pytest.mark.parametrize("k", [0, -1, 2.5, "3", True, None])
-def test_k_must_be_a_whole_number(strategy: type[KMax | KMaxByValue | TopKMean], k: int) -> None:
-    """The message names the setting, what is allowed and what came."""
+def test_k_must_be_an_integer(strategy: type[KMax | KMaxByValue | TopKMean], k: int) -> None:
+    """The message names the setting, what is allowed and the value that was passed."""
     with pytest.raises(ValueError, match=r"k: expected an integer of at least 1, got") as error:
         strategy(1, k)
     assert repr(k) in str(error.value)

@@ -1,4 +1,4 @@
-"""Average, sums, smooth maxima and the count against plain Python and values worked by hand."""
+"""Averages, sums, smooth maxima and the soft count against plain Python and values computed by hand."""
 
 import math
 import statistics
@@ -21,12 +21,12 @@ def pool(pooling: Pooling, row: list[float]) -> list[float]:
     ("row", "mean"), [([0.1, 0.0, 3.5, 0.2, 0.1], 0.78), ([1.2, 1.5, 1.3, 1.4, 1.1], 1.30), ([2.1, 1.5, 1.8], 1.80)]
 )
 def test_average_of_the_lesson(row: list[float], mean: float) -> None:
-    """The lesson's worked values."""
+    """The worked examples of the lesson."""
     assert Avg(1)(torch.tensor([[row]])).item() == pytest.approx(mean)
 
 
-def test_average_leaves_the_padding_out() -> None:
-    """The lesson's example: 1.80 over the 3 real positions, not 1.08 over all 5."""
+def test_average_excludes_the_padding() -> None:
+    """The lesson's example: the average over the 3 real positions is 1.80, over all 5 positions 1.08."""
     features = torch.tensor([[[2.1, 1.5, 1.8, 0.0, 0.0]]])
     mask = torch.tensor([[True, True, True, False, False]])
     assert Avg(1)(features, mask).item() == pytest.approx(1.80)
@@ -35,20 +35,20 @@ def test_average_leaves_the_padding_out() -> None:
 
 @given(row=rows)
 def test_average_against_plain_python(row: list[float]) -> None:
-    """Sum over number."""
+    """The average is the sum divided by the number of values."""
     result = Avg(1)(torch.tensor([[row]], dtype=torch.float64)).item()
     assert result == pytest.approx(sum(row) / len(row), abs=1e-12)
 
 
 def test_sum_by_hand() -> None:
-    """1 + 3 + 2, and nothing of the padding."""
+    """1 + 3 + 2 = 6, and the padding adds nothing."""
     assert pool(Sum(1), [1.0, 3.0, 2.0]) == [6.0]
     features, mask = torch.tensor([[[1.0, 3.0, 2.0, 9.0]]]), torch.tensor([[True, True, True, False]])
     assert Sum(1)(features, mask).item() == 6.0
 
 
 def test_sqrt_sum_by_hand() -> None:
-    """(1 + 3 + 2 + 0) / 2: the root of 4 positions, also where a fifth is padding."""
+    """(1 + 3 + 2 + 0) / sqrt(4) = 3, also if a fifth position is padding."""
     assert pool(SqrtSum(1), [1.0, 3.0, 2.0, 0.0]) == [3.0]
     features, mask = torch.tensor([[[1.0, 3.0, 2.0, 0.0, 9.0]]]), torch.tensor([[True, True, True, True, False]])
     assert SqrtSum(1)(features, mask).item() == 3.0
@@ -56,35 +56,35 @@ def test_sqrt_sum_by_hand() -> None:
 
 @given(row=rows)
 def test_sums_against_plain_python(row: list[float]) -> None:
-    """The sum, and the sum over the root of the number."""
+    """Sum is the sum; SqrtSum is the sum divided by the square root of the number of values."""
     assert pool(Sum(1), row) == pytest.approx([sum(row)], abs=1e-12)
     assert pool(SqrtSum(1), row) == pytest.approx([sum(row) / math.sqrt(len(row))], abs=1e-12)
 
 
 def test_stats_by_hand() -> None:
-    """Mean 5; squares 9, 1, 1, 1, 0, 0, 4, 16 add up to 32, over 8 is 4, whose root is 2."""
+    """The mean is 5; the squared deviations 9, 1, 1, 1, 0, 0, 4, 16 add up to 32, and sqrt(32 / 8) = 2."""
     assert pool(Stats(1), [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]) == pytest.approx([5.0, 2.0])
 
 
 @given(row=rows)
 def test_stats_against_plain_python(row: list[float]) -> None:
-    """The deviation divides by n, not by n - 1."""
+    """The standard deviation divides by n, not by n - 1."""
     assert pool(Stats(1), row) == pytest.approx([statistics.fmean(row), statistics.pstdev(row)], abs=1e-9)
 
 
 def test_stats_of_one_position() -> None:
-    """One value does not deviate from itself."""
+    """The standard deviation of one value is 0."""
     assert pool(Stats(1), [3.5]) == [3.5, 0.0]
 
 
 def test_stats_of_an_on_or_off_filter() -> None:
-    """On at 1 of 4 positions: the deviation is sqrt(0.25 * 0.75) = 0.4330."""
+    """The value is 1 at one of 4 positions: the standard deviation is sqrt(0.25 * 0.75) = 0.4330."""
     assert pool(Stats(1), [0.0, 1.0, 0.0, 0.0]) == pytest.approx([0.25, 0.4330], abs=1e-4)
 
 
 @pytest.mark.parametrize("row", [[2.0, 2.0, 2.0], [0.0, 0.0], [0.1, 0.1, 0.1], [-3.0]])
 def test_deviation_of_equal_values_has_no_gradient(row: list[float]) -> None:
-    """The root has no slope at 0: without care the gradient is NaN, after a ReLU in most sentences."""
+    """The gradient is 0, not NaN, although the derivative of the square root is infinite at 0."""
     features = torch.tensor([[row]], requires_grad=True)
     deviation = Stats(1)(features)[..., 1]
     deviation.sum().backward()
@@ -94,13 +94,13 @@ def test_deviation_of_equal_values_has_no_gradient(row: list[float]) -> None:
 
 
 def test_log_mean_exp_by_hand() -> None:
-    """With r = log 2 the exponentials are 1, 1, 2, 4: their mean is 2, which is 2 to the power of 1."""
+    """With r = log 2 the exponentials are 1, 1, 2 and 4; their mean is 2, and log(2) / log(2) = 1."""
     assert pool(LogMeanExp(1, sharpness=math.log(2)), [0.0, 0.0, 1.0, 2.0]) == pytest.approx([1.0])
 
 
 @given(row=rows, sharpness=st.floats(0.1, 20))
 def test_log_mean_exp_against_plain_python(row: list[float], sharpness: float) -> None:
-    """The formula, and the promise: never above the maximum, and at most log(n) / r below it."""
+    """The result follows the formula, and lies between maximum - log(n) / r and the maximum."""
     mean = statistics.fmean(math.exp(sharpness * value) for value in row)
     [result] = pool(LogMeanExp(1, sharpness), row)
     assert result == pytest.approx(math.log(mean) / sharpness, abs=1e-5)
@@ -108,41 +108,41 @@ def test_log_mean_exp_against_plain_python(row: list[float], sharpness: float) -
 
 
 @given(row=rows)
-def test_log_mean_exp_lies_between_average_and_maximum(row: list[float]) -> None:
-    """The average for a small sharpness, the maximum for a large one."""
+def test_log_mean_exp_ranges_from_average_to_maximum(row: list[float]) -> None:
+    """It is close to the average for a small sharpness, and close to the maximum for a large one."""
     assert pool(LogMeanExp(1, sharpness=1e-5), row) == pytest.approx(pool(Avg(1), row), abs=1e-3)
     assert pool(LogMeanExp(1, sharpness=1e5), row) == pytest.approx(pool(Max(1), row), abs=1e-3)
 
 
 @pytest.mark.parametrize("n", [4, 400])
-def test_log_mean_exp_fades_as_the_logarithm_of_the_length(n: int) -> None:
-    """One occurrence far above the rest reaches the bound: 100 - log(4) = 98.61, 100 - log(400) = 94.01."""
+def test_log_mean_exp_shrinks_with_the_logarithm_of_the_length(n: int) -> None:
+    """One value far above the others reaches the lower bound: 100 - log(4) = 98.61, 100 - log(400) = 94.01."""
     expected = {4: 98.61, 400: 94.01}[n]
     assert pool(LogMeanExp(1, sharpness=1.0), [100.0, *[0.0] * (n - 1)]) == pytest.approx([expected], abs=0.01)
 
 
 def test_power_mean_by_hand() -> None:
-    """(1 + 49) / 2 = 25, whose root is 5; and (1 + 8 + 27) / 3 = 12, whose third root is 2.2894."""
+    """The square root of (1 + 49) / 2 = 25 is 5; the cube root of (1 + 8 + 27) / 3 = 12 is 2.2894."""
     assert pool(PowerMean(1, exponent=2.0), [1.0, 7.0]) == pytest.approx([5.0])
     assert pool(PowerMean(1, exponent=3.0), [1.0, 2.0, 3.0]) == pytest.approx([2.2894], abs=1e-4)
 
 
 @given(row=rows, exponent=st.floats(0.5, 10))
 def test_power_mean_against_plain_python(row: list[float], exponent: float) -> None:
-    """What is below epsilon counts as epsilon."""
+    """Values below epsilon count as epsilon."""
     mean = statistics.fmean(max(value, 1e-6) ** exponent for value in row)
     assert pool(PowerMean(1, exponent), row) == pytest.approx([mean ** (1 / exponent)], rel=1e-4)
 
 
 @given(row=st.lists(st.floats(0.01, 5), min_size=1, max_size=30))
-def test_power_mean_lies_between_average_and_maximum(row: list[float]) -> None:
-    """The average for the exponent 1, the maximum for a large one."""
+def test_power_mean_ranges_from_average_to_maximum(row: list[float]) -> None:
+    """It is the average for exponent 1, and close to the maximum for a large exponent."""
     assert pool(PowerMean(1, exponent=1.0), row) == pytest.approx(pool(Avg(1), row))
     assert pool(PowerMean(1, exponent=1e5), row) == pytest.approx(pool(Max(1), row), rel=1e-3)
 
 
-def test_power_mean_runs_over_nowhere() -> None:
-    """1000 to the power of 100 is beyond float32: 1000 and 500 give 1000 / 2 ** (1 / 100) = 993.09."""
+def test_power_mean_does_not_overflow() -> None:
+    """1000 ** 100 overflows float32, but the result of 1000 and 500 is 1000 / 2 ** (1 / 100) = 993.09."""
     features = torch.tensor([[[1e3, 500.0]]], requires_grad=True)
     result = PowerMean(1, exponent=100.0)(features)
     result.sum().backward()
@@ -152,7 +152,7 @@ def test_power_mean_runs_over_nowhere() -> None:
 
 
 def test_what_is_learned() -> None:
-    """One sharpness for all channels, if asked for; one exponent a channel, unless asked not to."""
+    """`learned` sets whether the sharpness (one for all channels) or exponent (one per channel) is trained."""
     assert not LogMeanExp(3).log_sharpness.requires_grad
     assert LogMeanExp(3, learned=True).log_sharpness.requires_grad
     assert LogMeanExp(3).log_sharpness.numel() == 1
@@ -162,20 +162,20 @@ def test_what_is_learned() -> None:
 
 
 def test_channels_have_exponents_of_their_own() -> None:
-    """Exponent 1: (1 + 7) / 2 = 4; exponent 2: 5."""
+    """Exponent 1 gives (1 + 7) / 2 = 4; exponent 2 gives sqrt((1 + 49) / 2) = 5."""
     pooling = PowerMean(2)
     pooling.load_state_dict({"log_exponent": torch.tensor([[1.0], [2.0]]).log()})
     assert pooling(torch.tensor([[[1.0, 7.0], [1.0, 7.0]]])).flatten().tolist() == pytest.approx([4.0, 5.0])
 
 
 def test_soft_count_by_hand() -> None:
-    """With s = log 3 and tau = 0: 3/4 for 1, 1/2 for 0, 1/4 for -1, so 0.75 + 0.75 + 0.5 + 0.25."""
+    """With s = log 3 and tau = 0, a 1 counts 3/4, a 0 counts 1/2 and a -1 counts 1/4: 2.25 in total."""
     pooling = SoftCount(1, threshold=0.0, steepness=math.log(3))
     assert pool(pooling, [1.0, 1.0, 0.0, -1.0]) == pytest.approx([2.25])
 
 
 def test_channels_have_thresholds_of_their_own() -> None:
-    """Very steep: 3 of the values are above 0.5, and 1 above 2.5."""
+    """With a very large steepness it counts: 3 values are above 0.5, and 1 is above 2.5."""
     pooling = SoftCount(2, steepness=1e4)
     pooling.load_state_dict({"threshold": torch.tensor([[0.5], [2.5]]), "log_steepness": torch.full((2, 1), 9.0)})
     features = torch.tensor([0.0, 1.0, 3.0, 2.0]).expand(1, 2, 4)
@@ -184,19 +184,19 @@ def test_channels_have_thresholds_of_their_own() -> None:
 
 @given(row=rows, threshold=st.floats(-1, 1), steepness=st.floats(0.1, 10))
 def test_soft_count_against_plain_python(row: list[float], threshold: float, steepness: float) -> None:
-    """One sigmoid a position."""
+    """The result is the sum of one sigmoid per position."""
     expected = sum(1 / (1 + math.exp(-steepness * (value - threshold))) for value in row)
     assert pool(SoftCount(1, threshold, steepness), row) == pytest.approx([expected], rel=1e-4)
 
 
 @given(row=st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=30))
 def test_a_very_steep_soft_count_counts(row: list[float]) -> None:
-    """The number of positions above the threshold."""
+    """The result is the number of positions above the threshold."""
     assert pool(SoftCount(1, threshold=0.5, steepness=1e4), row) == [sum(value > 0.5 for value in row)]
 
 
 def test_soft_count_does_not_count_the_padding() -> None:
-    """Its zeros are above a threshold of -1, yet 2 are counted, not 4."""
+    """The zeros of the padding are above a threshold of -1, but the result is 2, not 4."""
     features, mask = torch.tensor([[[1.0, 2.0, 0.0, 0.0]]]), torch.tensor([[True, True, False, False]])
     assert SoftCount(1, threshold=-1.0, steepness=1e4)(features, mask).item() == 2.0
 
@@ -207,7 +207,7 @@ def test_soft_count_does_not_count_the_padding() -> None:
 )
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, "3", True, None])
 def test_must_be_above_0(strategy: type[Pooling], name: str, value: float) -> None:
-    """The message names the setting, what is allowed and what came."""
+    """The message names the setting, what is allowed and the value that was passed."""
     with pytest.raises(ValueError, match=f"{name}: expected a number above 0, from 1e-6 to 1e6, got") as error:
         strategy(1, **{name: value})
     assert repr(value) in str(error.value)

@@ -1,32 +1,34 @@
-"""A LightningDataModule over labelled sentences; a source only says where its sentences come from."""
+"""The LightningDataModule for labelled sentences; a source of sentences derives from it and writes `load`."""
 
 import logging
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from textpool.checks import integer, one_of
 from textpool.data.batches import Batch, EncodedSentences, identity_collate
-from textpool.data.vocabulary import Vocabulary
+from textpool.data.reading import FileOptions, read_file
+from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 log = logging.getLogger(__name__)
 
 
 class Sentence(NamedTuple):
-    """Words in order, and the name of their class."""
+    """The words of a sentence, in order, and the name of its class."""
 
     words: list[str]
     label: str
 
 
 class Splits(NamedTuple):
-    """The three parts of a data set."""
+    """The training, validation and test split of a data set."""
 
     train: list[Sentence]
     val: list[Sentence]
@@ -36,23 +38,30 @@ class Splits(NamedTuple):
 class SentenceData(LightningDataModule, ABC):
     """Labelled sentences as batches of token numbers.
 
+    `setup` loads and encodes the sentences of all splits. To use a trained classifier on new sentences, call
+    `restore` instead: then `tokenize`, `read`, `encode` and `encode_texts` work without `setup`.
+
     Args:
-        batch_size: sentences per batch.
+        batch_size: number of sentences in a batch.
         pad_to: `batch` pads to the longest sentence of the batch, `max_length` to `max_length`.
-        max_length: longer sentences are cut, in every part; None: none are.
-        shuffle_seed: order of the training sentences. Epoch e of seed s has the same order whatever the
-            model is, alone or in a sweep, resumed or not.
-        num_workers: processes that load batches; the data are in memory, so 0 is fastest.
+        max_length: longer sentences are cut to this number of words, in every split; None: no sentence is cut.
+        shuffle_seed: seed of the order of the training sentences. The order depends only on this seed and the epoch:
+            it is the same for every model, alone or in a sweep, in a resumed run or not.
+        num_workers: number of processes that load batches; the data are in memory, so 0 is fastest.
 
     Attributes:
-        vocabulary: of the training part; there after `setup`.
-        labels: names of the classes in the order of their numbers; there after `setup`.
-        splits: the sentences as words; there after `setup`.
-        encoded: the same as numbers, by the names of the parts; there after `setup`.
-        bayes_accuracy: what no classifier can be expected to surpass on the test part (Bayes accuracy), as far as the
-            source knows it.
+        tokenize: splits a text into words.
+        file_options: how `read` reads a file.
+        vocabulary: words of the training split; available after `setup` or `restore`.
+        labels: names of the classes in the order of their numbers; available after `setup` or `restore`.
+        splits: the sentences as words; available after `setup`.
+        encoded: the encoded sentences of each split, by the name of the split; available after `setup`.
+        bayes_accuracy: Bayes accuracy, the highest accuracy that any classifier can be expected to reach on the test
+            split; None: not known.
     """
 
+    tokenize: Tokenizer
+    file_options: FileOptions
     vocabulary: Vocabulary
     labels: list[str]
     splits: Splits
@@ -70,82 +79,136 @@ class SentenceData(LightningDataModule, ABC):
         self.batch_size = integer("batch_size", batch_size, least=1)
         self.pad_to = one_of("pad_to", pad_to, ("batch", "max_length"))
         self.max_length = None if max_length is None else integer("max_length", max_length, least=1)
-        if self.pad_to == "max_length" and self.max_length is None:
+        if self.fixed_length and self.max_length is None:
             raise ValueError("max_length: expected an integer of at least 1 with pad_to=max_length, got None")
         self.shuffle_seed = integer("shuffle_seed", shuffle_seed, least=0)
         self.num_workers = integer("num_workers", num_workers, least=0)
+        self.tokenize = Tokenizer()
+        self.file_options = FileOptions()
         self.encoded: dict[str, EncodedSentences] = {}
 
     @abstractmethod
     def load(self) -> Splits:
-        """The sentences of all three parts."""
+        """Return the sentences of all three splits."""
 
     def build_vocabulary(self, train: Sequence[Sentence]) -> Vocabulary:
-        """The vocabulary, from the training part only."""
+        """Build the vocabulary from the training split only."""
         return Vocabulary.build(sentence.words for sentence in train)
 
     def setup(self, stage: str | None = None) -> None:
-        """Load, number and keep the sentences, once."""
+        """Load and encode the sentences at the first call; later calls do nothing."""
         if self.encoded:
             return
-        cut = ([Sentence(words[: self.max_length], label) for words, label in part] for part in self.load())
+        cut = ([Sentence(words[: self.max_length], label) for words, label in split] for split in self.load())
         self.splits = Splits(*cut)
         self.vocabulary = self.build_vocabulary(self.splits.train)
         self.labels = sorted({sentence.label for sentence in self.splits.train}, key=_natural)
-        for part, sentences in zip(Splits._fields, self.splits, strict=True):
-            self.encoded[part] = self.encode(sentences)
-        empty = sum(not sentence.words for part in self.splits for sentence in part)
+        for split, sentences in zip(Splits._fields, self.splits, strict=True):
+            self.encoded[split] = self.encode(sentences)
+        empty = sum(not sentence.words for split in self.splits for sentence in split)
         if empty:
-            log.warning("%d of %d sentences are empty: kept, and pooled to zeros", empty, sum(map(len, self.splits)))
+            n_sentences = sum(map(len, self.splits))
+            log.warning("%d of %d sentences are empty: they are kept, and pooled to zeros", empty, n_sentences)
+
+    def restore(self, vocabulary: Sequence[str], labels: Sequence[str]) -> None:
+        """Set vocabulary and labels as a checkpoint holds them, without loading any sentence.
+
+        Args:
+            vocabulary: all tokens in the order of their numbers.
+            labels: names of the classes in the order of their numbers.
+        """
+        self.vocabulary = Vocabulary(vocabulary)
+        self.labels = list(labels)
+
+    @property
+    def fixed_length(self) -> bool:
+        """Whether every batch is padded to `max_length`, so that all batches have the same width."""
+        return self.pad_to == "max_length"
 
     @property
     def majority_accuracy(self) -> float:
-        """Accuracy on the test part of always guessing the class that is the most frequent one in training."""
+        """Accuracy on the test split of the majority guess, the most frequent class of the training split."""
         frequent = Counter(sentence.label for sentence in self.splits.train).most_common(1)[0][0]
         return sum(sentence.label == frequent for sentence in self.splits.test) / len(self.splits.test)
 
+    def read(self, path: str, **options: str | None) -> list[Sentence]:
+        """Read and tokenise the labelled sentences of a file.
+
+        Args:
+            path: path of the file.
+            **options: fields of `FileOptions` that replace those of `file_options`; None: the stored field is used.
+
+        Raises:
+            ValueError: if the file cannot be read with these options, or has a label that is not in `labels`.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        sentences = []
+        for text, label, line in read_file(path, replace(self.file_options, **given)):
+            if label not in self.labels:
+                known = ", ".join(map(repr, self.labels[:10]))
+                raise ValueError(f"{path}:{line}: label {label!r} is none of the classifier's: {known}")
+            sentences.append(Sentence(self.tokenize(text), label))
+        return sentences
+
     def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
-        """Sentences as a dataset of token numbers and class numbers."""
+        """Encode sentences as a dataset of token numbers and class numbers."""
         number = {label: index for index, label in enumerate(self.labels)}
         return EncodedSentences(
             [self.vocabulary.encode(sentence.words) for sentence in sentences],
             [number[sentence.label] for sentence in sentences],
             self.max_length,
-            self.pad_to == "max_length",
+            self.fixed_length,
         )
 
+    def encode_texts(self, texts: Sequence[str]) -> EncodedSentences:
+        """Tokenise and encode texts without labels; every class number in the dataset is 0."""
+        return self.encode([Sentence(self.tokenize(text), self.labels[0]) for text in texts])
+
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled batches, drawn from the seed and the number of the epoch and from nothing else."""
+        """Batches in random order, which depends only on `shuffle_seed` and the epoch."""
         dataset = self.encoded["train"]
         sampler = DistributedSampler(
             dataset,
             num_replicas=self.trainer.world_size if self.trainer else 1,
             rank=self.trainer.global_rank if self.trainer else 0,
-            seed=self.shuffle_seed << 20,  # the sampler adds the epoch: keep the seeds further apart than that
+            # The sampler adds the epoch to its seed. Without the shift, epoch 1 of seed 0 would have the same order as
+            # epoch 0 of seed 1.
+            seed=self.shuffle_seed << 20,
         )
-        return self._loader(dataset, sampler)
+        return self.loader(dataset, sampler)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches in the order of the data."""
-        return self._loader(self.encoded["val"])
+        """Batches of the validation split, in the order of its sentences."""
+        return self.loader(self.encoded["val"])
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches in the order of the data."""
-        return self._loader(self.encoded["test"])
+        """Batches of the test split, in the order of its sentences."""
+        return self.loader(self.encoded["test"])
 
-    def _loader(self, dataset: EncodedSentences, sampler: DistributedSampler[Batch] | None = None) -> DataLoader[Batch]:
+    def loader(
+        self, dataset: EncodedSentences, sampler: Sampler[Any] | None = None, batch_size: int | None = None
+    ) -> DataLoader[Batch]:
+        """Batches of a dataset.
+
+        Args:
+            dataset: encoded sentences.
+            sampler: gives the order of the sentences; None: their order in the dataset.
+            batch_size: number of sentences in a batch; None: the batch size of this data.
+        """
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,
+            batch_size=self.batch_size if batch_size is None else batch_size,
             sampler=sampler,
             collate_fn=identity_collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            generator=torch.Generator(),  # else each pass over the data moves the generator that dropout draws from
+            # Every pass over a DataLoader draws a number. Without a generator of its own, it would draw from the global
+            # generator, from which dropout draws too.
+            generator=torch.Generator(),
         )
 
 
 def _natural(label: str) -> tuple[bool, float, str]:
-    """Sort numbers by size and before words: 2 before 10 before a."""
+    """Sort key for labels: numbers by their value, then words in alphabetical order, such as 2, 10, a."""
     number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", label) is not None
     return (not number, float(label) if number else 0.0, label)

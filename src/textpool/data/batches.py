@@ -1,4 +1,4 @@
-"""Sentences in memory as tensors, collated a batch at a time."""
+"""Encoded sentences in memory, and the batches made from them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,10 +10,10 @@ from torch.utils.data import Dataset
 
 
 class Batch(NamedTuple):
-    """Sentences of one batch.
+    """A batch of sentences.
 
     Attributes:
-        tokens: (batch, time), padded with 0 at the end.
+        tokens: (batch, time), token numbers, padded with 0 at the end.
         labels: (batch,), class numbers.
     """
 
@@ -22,14 +22,14 @@ class Batch(NamedTuple):
 
 
 class EncodedSentences(Dataset[Batch]):
-    """Sentences as one long tensor of tokens, from which whole batches are cut.
+    """All sentences of a data set in one long tensor of token numbers.
 
-    A DataLoader asks `__getitems__` for all indices of a batch at once.
+    `__getitems__` makes a whole batch at once; a DataLoader calls it with all indices of the batch.
 
     Args:
         sentences: token numbers of each sentence.
         labels: class number of each sentence.
-        max_length: longer sentences are cut; None: none are.
+        max_length: longer sentences are cut to this number of tokens; None: no sentence is cut.
         pad_to_max: pad to `max_length` instead of to the longest sentence of the batch.
     """
 
@@ -43,7 +43,7 @@ class EncodedSentences(Dataset[Batch]):
         cut = [sentence[:max_length] for sentence in sentences]
         self.lengths = torch.tensor([len(sentence) for sentence in cut], dtype=torch.long)
         self.starts = self.lengths.cumsum(0) - self.lengths
-        # one token more, so that an empty sentence at the end starts somewhere
+        # one extra token, so that the start of an empty last sentence is a valid index
         self.tokens = torch.tensor([token for sentence in cut for token in sentence] + [0], dtype=torch.long)
         self.labels = torch.tensor(labels, dtype=torch.long)
         self.width = max_length if pad_to_max else None
@@ -56,7 +56,7 @@ class EncodedSentences(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """The batch of these sentences."""
+        """The batch of the sentences with these indices."""
         chosen = torch.as_tensor(indices)
         tokens = gather_sentences(self.tokens, self.starts[chosen], self.lengths[chosen], self.width)
         return Batch(tokens, self.labels[chosen])
@@ -68,7 +68,7 @@ def gather_sentences(
     lengths: Int[Tensor, " batch"],
     width: int | None = None,
 ) -> Int[Tensor, "batch time"]:
-    """Cut sentences out of one long tensor, padded with 0 to `width` or to the longest, at least 1."""
+    """Copy sentences from one long tensor, padded with 0 to `width`, or to the longest sentence and at least 1."""
     time = width if width is not None else max(1, int(lengths.max()))
     offset = torch.arange(time)
     index = (starts[:, None] + offset).clamp(max=len(tokens) - 1)  # (batch, time)
@@ -76,5 +76,5 @@ def gather_sentences(
 
 
 def identity_collate(batch: Any) -> Any:
-    """The collate function of a dataset that makes whole batches."""
+    """Return the batch unchanged: the collate function for a dataset that makes whole batches."""
     return batch

@@ -10,20 +10,21 @@ from textpool.data.vocabulary import PAD, Vocabulary
 
 
 class SentimentData(SentenceData):
-    """Short sentences of neutral words with a few sentiment words, all of one class, at random places.
+    """Short sentences of neutral words with a few sentiment words, all of one class, at random positions.
 
-    With the defaults, training and test part are the lesson's to the sentence: positive and negative sentences
-    are drawn in turn, then the list is shuffled, and its first `n_train` train. The validation part is drawn
-    afterwards from the same generator, so that it changes neither.
+    With the default settings, the training and test splits are exactly those of the lesson: positive and negative
+    sentences are drawn alternately, the list is shuffled, and its first `n_train` sentences are the training split.
+    The validation split is drawn afterwards from the same generator, so that it changes neither of them.
 
     Args:
-        n_train: training sentences; with the test sentences an even number.
-        n_val: validation sentences, an even number.
-        n_test: test sentences.
-        lengths: fewest and most words of a sentence.
-        n_cues: fewest and most sentiment words of a sentence.
-        seed: of the sentences; not that of the training.
+        n_train: number of training sentences; `n_train + n_test` is even.
+        n_val: number of validation sentences, an even number.
+        n_test: number of test sentences.
+        lengths: minimum and maximum number of words in a sentence.
+        n_cues: minimum and maximum number of sentiment words in a sentence.
+        seed: seed of the sentences; the seed of the training is a different setting.
         words: word lists `positive`, `negative` and `neutral`.
+        n_filler: number of different neutral words, the first of their list; None: all.
         **batching: see `SentenceData`.
     """
 
@@ -36,6 +37,7 @@ class SentimentData(SentenceData):
         n_cues: Sequence[int],
         seed: int,
         words: dict[str, list[str]],
+        n_filler: int | None = None,
         **batching: Any,
     ) -> None:
         super().__init__(**batching)
@@ -44,23 +46,28 @@ class SentimentData(SentenceData):
         self.n_test = integer("n_test", n_test, least=1)
         for name, number in (("n_train + n_test", n_train + n_test), ("n_val", n_val)):
             if number % 2:
-                raise ValueError(f"{name}: expected an even number, half of it positive, got {number}")
+                raise ValueError(
+                    f"{name}: expected an even number, because half of the sentences are positive, got {number}"
+                )
         self.lengths = span("lengths", lengths)
         self.n_cues = span("n_cues", n_cues)
         if self.n_cues[1] > self.lengths[0]:
             raise ValueError(
-                f"n_cues: expected at most as many cue words as the shortest sentence has words "
+                f"n_cues: expected at most as many sentiment words as the shortest sentence has words "
                 f"({self.lengths[0]}), got {self.n_cues[1]}"
             )
         self.seed = integer("seed", seed, least=0)
         for kind in ("positive", "negative", "neutral"):
             if not words.get(kind):
                 raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")
-        self.words = words
-        lists = [set(words[kind]) for kind in ("positive", "negative", "neutral")]
-        apart = sum(map(len, lists)) == len(set.union(*lists))
-        whole = self.max_length is None or self.max_length >= self.lengths[1]
-        self.bayes_accuracy = 1.0 if apart and whole else None  # every sentence has a word of its class
+        most = len(words["neutral"])
+        if n_filler is not None and integer("n_filler", n_filler, least=1) > most:
+            raise ValueError(f"n_filler: expected at most {most}, the number of words in words.neutral, got {n_filler}")
+        self.words = {**words, "neutral": words["neutral"][:n_filler]}
+        lists = [set(self.words[kind]) for kind in ("positive", "negative", "neutral")]
+        disjoint = sum(map(len, lists)) == len(set.union(*lists))
+        never_cut = self.max_length is None or self.max_length >= self.lengths[1]
+        self.bayes_accuracy = 1.0 if disjoint and never_cut else None  # every sentence has a word of its class only
 
     def load(self) -> Splits:
         """Draw the sentences."""
@@ -70,7 +77,7 @@ class SentimentData(SentenceData):
         return Splits(drawn[: self.n_train], self._draw_pairs(rng, self.n_val), drawn[self.n_train :])
 
     def build_vocabulary(self, train: Sequence[Sentence]) -> Vocabulary:
-        """All words of the lists: no word of a generated sentence is unknown."""
+        """Build the vocabulary from the word lists, so that no word of a generated sentence is unknown."""
         return Vocabulary([PAD, *sorted({word for words in self.words.values() for word in words})])
 
     def _draw_pairs(self, rng: random.Random, n: int) -> list[Sentence]:

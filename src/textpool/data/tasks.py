@@ -1,4 +1,4 @@
-"""The diagnostic tasks: each asks for what one way of pooling keeps and another loses."""
+"""The diagnostic tasks: each needs information that some strategies keep and others lose."""
 
 import math
 import random
@@ -9,16 +9,17 @@ from textpool.checks import between, integer, span
 from textpool.data.base import Sentence, Splits
 from textpool.data.diagnostic import DiagnosticTask
 
-Cues = Iterator[tuple[str, Sequence[str]]]  # class and cues in their order, for one sentence of each class
+Cues = Iterator[tuple[str, Sequence[str]]]  # class and cues in order, of one sentence per class
 
 
 class Needle(DiagnosticTask):
-    """Is the cue there at all? Trained on short sentences, tested on long ones.
+    """Does the cue occur? Training and validation sentences are short, test sentences are long.
 
-    Maximum: the length does not matter. Average: what one cue adds fades as 1/n, below what training has seen.
+    Max pooling solves the task, because the maximum does not depend on the length. Average pooling fails: the effect of
+    one cue on the average is proportional to 1/length, and smaller in a test sentence than in any training sentence.
 
     Args:
-        test_lengths: fewest and most words of a test sentence.
+        test_lengths: minimum and maximum number of words in a test sentence.
         **settings: see `DiagnosticTask`.
     """
 
@@ -31,24 +32,24 @@ class Needle(DiagnosticTask):
         self.test_lengths = self.checked_lengths("test_lengths", test_lengths)
 
     def load(self) -> Splits:
-        """The test part has lengths of its own."""
-        return super().load()._replace(test=self.draw_part("test", self.test_lengths))
+        """Draw the sentences; those of the test split have the lengths `test_lengths`."""
+        return super().load()._replace(test=self.draw_split("test", self.test_lengths))
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """No cue, or one."""
         yield "absent", []
         yield "present", [self.a]
 
 
 class Tone(DiagnosticTask):
-    """Which of two cues is the more frequent one? Both occur, in sentences of either class.
+    """Which of the two cues occurs more often? Both occur in every sentence.
 
-    Each cue speaks for the class with a chance of 1/2 + margin, so that even counting all of them right is wrong at
-    times. Average and sum: the difference of the counts is all that can be known.
+    The classes overlap: each cue is the cue of the sentence's own class with probability 1/2 + margin only, so that
+    even a correct count predicts the wrong class of some sentences. Average and sum pooling solve the task, because the
+    difference of the two counts is the only information about the class.
 
     Args:
-        n_cues: fewest and most cues of a sentence.
-        margin: above 0 and below 0.49; the larger, the easier.
+        n_cues: minimum and maximum number of cues in a sentence.
+        margin: above 0 and below 0.49; a larger margin makes the task easier.
         **settings: see `DiagnosticTask`.
     """
 
@@ -63,7 +64,7 @@ class Tone(DiagnosticTask):
         super().__init__(**settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """As many cues for either class; those without both words are drawn again."""
+        """Draw the same number of cues for each class; repeat a draw in which only one of the two cues occurs."""
         n = rng.randint(*self.n_cues)
         for label, words in ("negative", (self.b, self.a)), ("positive", (self.a, self.b)):
             cues: list[str] = []
@@ -72,37 +73,41 @@ class Tone(DiagnosticTask):
             yield label, cues
 
     def _bayes_accuracy(self) -> float:
-        """Of each number of a's, the class with which it is the more frequent."""
+        """Accuracy of predicting, from the count of each cue, the class in which these counts are more probable."""
 
-        def chance(n: int, n_a: int, rate: float) -> float:
+        def probability(n: int, n_a: int, rate: float) -> float:
             both = 1 - rate**n - (1 - rate) ** n
             return math.comb(n, n_a) * rate**n_a * (1 - rate) ** (n - n_a) / both
 
         rates = 0.5 - self.margin, 0.5 + self.margin
         numbers = range(self.n_cues[0], self.n_cues[1] + 1)
-        best = (max(chance(n, n_a, rate) for rate in rates) / 2 for n in numbers for n_a in range(1, n))
+        best = (max(probability(n, n_a, rate) for rate in rates) / 2 for n in numbers for n_a in range(1, n))
         return sum(best) / len(numbers)
 
 
 class Twice(DiagnosticTask):
-    """Does the cue occur once or twice? k-max with k of 2 or more, sum: two windows fire, not one."""
+    """Does the cue occur once or twice?
+
+    k-max pooling with k of at least 2 and sum pooling solve the task, because a second cue adds a second window with a
+    large value.
+    """
 
     classes = ("once", "twice")
     most_cues = 2
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """One, and two."""
         yield "once", [self.a]
         yield "twice", [self.a, self.a]
 
 
 class Count(DiagnosticTask):
-    """Does the cue occur at least so often? Lengths vary, so that a share is not a count.
+    """Does the cue occur at least `at_least` times? The length varies, so that a proportion does not give the count.
 
-    Sum, soft count, k-max with k large enough. The average confuses few in a short sentence with many in a long one.
+    Sum pooling, soft count and k-max pooling with a large enough k solve the task. Average pooling confuses few cues in
+    a short sentence with many cues in a long one.
 
     Args:
-        at_least: the number that decides, at least 2; sentences have from 1 to 2 (at_least - 1) cues.
+        at_least: the smallest count of the class "enough", at least 2; sentences have 1 to 2 * (at_least - 1) cues.
         **settings: see `DiagnosticTask`.
     """
 
@@ -110,75 +115,78 @@ class Count(DiagnosticTask):
 
     def __init__(self, at_least: int, **settings: Any) -> None:
         self.at_least = integer("at_least", at_least, least=2)
-        self.most_cues = 2 * (at_least - 1)  # as many numbers on either side
+        self.most_cues = 2 * (at_least - 1)  # so that both classes have the same number of possible counts
         super().__init__(**settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """Every number as often as the others."""
+        """Draw a count for each class; all counts of a class are equally likely."""
         yield "fewer", [self.a] * rng.randint(1, self.at_least - 1)
         yield "enough", [self.a] * rng.randint(self.at_least, self.most_cues)
 
 
 class Proportion(DiagnosticTask):
-    """Is the share of the cue among the words above a threshold, or below? Lengths vary: a count is not a share.
+    """Is the proportion of cue words above or below a threshold? The length varies, so that a count does not give it.
 
-    Average: it is the share. k-max with small k: it counts, and only up to k. The more lengths vary, the less a count
-    is worth: from 20 to 100 words it is right in 87 % of the sentences.
+    Average pooling solves the task, because the average is the proportion. k-max pooling with a small k fails, because
+    it counts, and only up to k. The more the lengths vary, the less the count says about the class: with 20 to 100
+    words, a guess from the count is correct for 87 % of the sentences.
 
     Args:
         share: the threshold.
-        margin: how far from the threshold a share stays at least, relative to it.
+        margin: minimum distance of a proportion from the threshold, relative to the threshold.
         **settings: see `DiagnosticTask`.
     """
 
     classes = ("below", "above")
-    most_cues = 1  # at least; how many there may be depends on the length
+    most_cues = 1  # the minimum; the possible counts depend on the length, see `_counts`
 
     def __init__(self, share: float, margin: float, **settings: Any) -> None:
         self.share = between("share", share, 0, 0.5)
         self.margin = between("margin", margin, 0, 1)
         super().__init__(**settings)
         for length in range(self.lengths[0], self.lengths[1] + 1):
-            if not all(self._numbers(length)):
+            if not all(self._counts(length)):
                 raise ValueError(
-                    f"share: expected one that {length} words can lie below and above, by {self.margin} of it and with "
-                    f"{self.gap} words of filler around each cue, got {self.share}"
+                    f"share: expected a threshold that sentences of {length} words can be below and above, by a margin "
+                    f"of {self.margin} of it and with {self.gap} filler words around each cue, got {self.share}"
                 )
 
-    def _numbers(self, length: int) -> tuple[range, range]:
-        """The numbers of cues below and above the threshold, up to twice the threshold."""
+    def _counts(self, length: int) -> tuple[range, range]:
+        """Possible counts of the cue below the threshold, and above it up to twice the threshold."""
         room = (length - self.gap - 1) // (self.gap + 1)
         below = math.floor(self.share * (1 - self.margin) * length)
         above = math.ceil(self.share * (1 + self.margin) * length)
         return range(1, below + 1), range(above, min(room, math.floor(2 * self.share * length)) + 1)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """Every number as often as the others of its side."""
-        below, above = self._numbers(length)
+        """Draw a count for each class; all possible counts of a class are equally likely."""
+        below, above = self._counts(length)
         yield "below", [self.a] * rng.choice(below)
         yield "above", [self.a] * rng.choice(above)
 
 
 class Order(DiagnosticTask):
-    """Which of two cues comes first? k-max: as many values as the cues fill windows, in their order.
+    """Which of the two cues comes first? Each occurs once.
 
-    All that does not keep the order is left with the same windows, and at chance.
+    k-max pooling keeps the order of the values, and solves the task if k is at least the number of windows that contain
+    a cue. A strategy that ignores the order of the windows is at chance.
     """
 
     classes = ("a first", "b first")
     most_cues = 2
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """Both cues, once each."""
         yield "a first", [self.a, self.b]
         yield "b first", [self.b, self.a]
 
 
 class Position(DiagnosticTask):
-    """In which quarter of the sentence does the cue stand? Chunks, with a part for each quarter.
+    """In which quarter of the sentence is the cue?
+
+    Chunk pooling with one chunk per quarter solves the task.
 
     Args:
-        margin: least number of words between the cue and the next quarter.
+        margin: minimum number of words between the cue and the neighbouring quarter.
         **settings: see `DiagnosticTask`.
     """
 
@@ -188,37 +196,36 @@ class Position(DiagnosticTask):
     def __init__(self, margin: int, **settings: Any) -> None:
         self.margin = integer("margin", margin, least=0)
         super().__init__(**settings)
-        if not all(self._places(self.lengths[0], quarter) for quarter in range(4)):
+        if not all(self._positions(self.lengths[0], quarter) for quarter in range(4)):
             raise ValueError(
-                f"lengths: expected room for a cue in every quarter, {self.margin} words from the next and {self.gap} "
-                f"from the ends, got {self.lengths[0]} words"
+                f"lengths: expected enough words for a cue in every quarter, at least {self.margin} words from the "
+                f"neighbouring quarters and {self.gap} words from both ends, got {self.lengths[0]} words"
             )
 
-    def _places(self, length: int, quarter: int) -> range:
-        start, end = (-(-part * length // 4) for part in (quarter, quarter + 1))  # rounded up
+    def _positions(self, length: int, quarter: int) -> range:
+        start, end = (math.ceil(number * length / 4) for number in (quarter, quarter + 1))
         return range(max(start + self.margin, self.gap), min(end - self.margin, length - self.gap))
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """One cue in each class; `draw_round` puts it in its quarter."""
+        """Yield one cue for each class; `draw_round` places it in its quarter."""
         return ((label, [self.a]) for label in self.classes)
 
     def draw_round(self, rng: random.Random, length: int) -> Iterator[Sentence]:
-        """Every place of a quarter is as likely."""
+        """Draw one sentence of each class; all positions in a quarter are equally likely."""
         for quarter, (label, [cue]) in enumerate(self.draw(rng, length)):
-            yield self.spell(rng, length, {rng.choice(self._places(length, quarter)): cue}, label)
+            yield self.spell(rng, length, {rng.choice(self._positions(length, quarter)): cue}, label)
 
 
 class Spread(DiagnosticTask):
-    """Do two cues occur equally often, or one of them rarely and the other often, whichever it is?
+    """Do the two cues occur equally often, or is one rare and the other frequent? Either cue can be the rare one.
 
-    Over the sentences of a class, each cue is as frequent in the one as in the other: the mean of every feature is
-    the same, and the maximum. What differs is how far the sentences lie from that mean. Needs a curve, such as the
-    standard deviation: a strategy that is linear in the number of cues can cut off one kind of uneven sentences at
-    best, which makes three quarters, and its loss draws it back to chance.
+    Each cue has the same expected count in both classes; only the variance of the counts differs. A strategy that is
+    nonlinear in the counts, such as the standard deviation, solves the task. A linear one can at best separate one of
+    the two kinds of uneven sentences from the rest, which gives an accuracy of 75 %.
 
     Args:
-        n_cues: cues in a sentence, an even number.
-        rarer: how often the rarer cue occurs in an uneven sentence; at least 1, less than half of them.
+        n_cues: number of cues in a sentence, an even number.
+        rarer: count of the rarer cue in an uneven sentence; at least 1 and less than half of `n_cues`.
         **settings: see `DiagnosticTask`.
     """
 
@@ -235,7 +242,7 @@ class Spread(DiagnosticTask):
         super().__init__(**settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
-        """In random order."""
+        """Draw which cue is the rarer one, and the order of the cues."""
         uneven = rng.choice((self.rarer, self.n_cues - self.rarer))
         for label, n_a in ("even", self.n_cues // 2), ("uneven", uneven):
             cues = [self.a] * n_a + [self.b] * (self.n_cues - n_a)

@@ -1,4 +1,4 @@
-"""Words to token numbers, and back."""
+"""Tokenisation, and the mapping from words to token numbers."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ UNK = "<UNK>"
 
 
 class Vocabulary:
-    """The words that a model knows: `<PAD>` is token 0 and, where there is one, `<UNK>` token 1.
+    """The words that a model knows: `<PAD>` is token 0 and `<UNK>`, if the vocabulary has it, is token 1.
 
     Args:
         words: all tokens in the order of their numbers, `<PAD>` first.
@@ -19,7 +19,7 @@ class Vocabulary:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        # without <PAD>: a user's word of that name must not become a hole in the sentence
+        # without <PAD>: the word "<PAD>" in a user's sentence must not be encoded as padding
         self.index = {word: number for number, word in enumerate(self.words) if word != PAD}
         self.unknown = self.index.get(UNK)
 
@@ -31,9 +31,9 @@ class Vocabulary:
         """Number the words of `sentences` in alphabetical order.
 
         Args:
-            sentences: lists of words, of the training part only.
-            min_freq: rarer words become `<UNK>`.
-            max_size: most tokens in all, `<PAD>` and `<UNK>` included; the most frequent words stay.
+            sentences: the words of each sentence of the training split.
+            min_freq: words with fewer occurrences become `<UNK>`.
+            max_size: maximum number of tokens, `<PAD>` and `<UNK>` included; the most frequent words are kept.
         """
         integer("min_freq", min_freq, least=1)
         if max_size is not None:
@@ -47,19 +47,19 @@ class Vocabulary:
         return cls([PAD, UNK, *sorted(frequent)])
 
     def encode(self, words: Iterable[str]) -> list[int]:
-        """Token numbers; a word never seen becomes `<UNK>`, or is left out where there is none."""
+        """Token numbers of words; an unknown word becomes `<UNK>`, or is left out if the vocabulary has no `<UNK>`."""
         if self.unknown is None:
             return [self.index[word] for word in words if word in self.index]
         return [self.index.get(word, self.unknown) for word in words]
 
 
 class Tokenizer:
-    r"""Cut a sentence in words.
+    r"""Split a text into words.
 
     Args:
-        pattern: regular expression of one word: `\S+` for text with spaces between all tokens,
-            `\w+|[^\w\s]` for text as people write it.
-        lowercase: whether `Great` and `great` are one word.
+        pattern: regular expression of one word: `\S+` for text with white space between all tokens,
+            `\w+|[^\w\s]` for ordinary text, in which punctuation marks follow words directly.
+        lowercase: whether to convert the text to lower case first, so that `Great` and `great` are the same word.
     """
 
     def __init__(self, pattern: str = r"\S+", lowercase: bool = False) -> None:
@@ -69,6 +69,6 @@ class Tokenizer:
             raise ValueError(f"token_pattern: expected a regular expression, got {pattern!r} ({error})") from error
         self.lowercase = lowercase
 
-    def __call__(self, sentence: str) -> list[str]:
-        """Words of a sentence, in order."""
-        return [match.group() for match in self.pattern.finditer(sentence.lower() if self.lowercase else sentence)]
+    def __call__(self, text: str) -> list[str]:
+        """Words of a text, in order."""
+        return [match.group() for match in self.pattern.finditer(text.lower() if self.lowercase else text)]

@@ -1,4 +1,4 @@
-"""Models that summarise a sentence with a pooling: plain PyTorch modules."""
+"""Models that use a pooling: plain PyTorch modules, independent of Lightning and Hydra."""
 
 from textpool.model.textcnn import TextCNN
 

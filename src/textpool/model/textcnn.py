@@ -1,4 +1,4 @@
-"""The text CNN of Kim 2014, with a pooling to choose."""
+"""The text CNN of Kim 2014, with any pooling."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,31 +16,32 @@ PADDING_INDEX = 0  # the token number of padding
 class TextCNN(nn.Module):
     """Embedding, one convolution per kernel size with ReLU, pooling over time, dropout, linear layer.
 
-    Which windows the pooling sees is the model's affair (`window_mask`):
+    A window is the tokens that a convolution reads at one position. `window_mask` sets which windows are real
+    positions for the pooling:
 
     - `valid`: windows of real tokens only. A sentence shorter than the kernel has one window, filled with zeros.
-    - `touching`: windows with at least one real token, also those that reach over either end of the sentence
-      (the wide convolution of Kalchbrenner et al. 2014).
-    - `none`: every window of the padded sentence, as in papers that padded without a mask. Only here does the
-      result depend on the padding.
+    - `touching`: windows with at least one real token, including those that extend beyond either end of the
+      sentence (the wide convolution of Kalchbrenner et al. 2014).
+    - `none`: every window of the padded sentence, as in papers that padded without a mask. Only with this setting
+      does the result depend on the padding.
 
-    With equal seeds, the embedding and the convolutions start from equal weights whatever the pooling, and so
-    does the linear layer wherever the pooling keeps equally many values.
+    With the same seed, the embedding and the convolutions start from the same weights for every pooling. The linear
+    layer does so too among poolings with the same number of values per channel.
 
     Kim 2014, "Convolutional Neural Networks for Sentence Classification" (arXiv 1408.5882).
 
     Args:
-        vocab_size: number of tokens, with token 0 the padding.
+        vocab_size: number of tokens in the vocabulary, of which token 0 is the padding.
         n_classes: number of classes.
-        pooling: makes a pooling for a number of channels; called once per kernel size.
-        embedding_dim: values per token.
-        kernel_sizes: widths of the convolutions, in tokens.
-        n_filters: channels per kernel size.
-        dropout: share of the pooled values set to zero in training.
+        pooling: function from a number of channels to a pooling; called once per kernel size.
+        embedding_dim: dimension of the embedding of a token.
+        kernel_sizes: sizes of the convolution kernels, in tokens.
+        n_filters: number of filters (output channels) per kernel size.
+        dropout: fraction of the pooled values that are set to 0 in training.
         window_mask: `valid`, `touching` or `none`.
 
     Raises:
-        ValueError: naming the argument, what is allowed, and what came.
+        ValueError: if an argument is not allowed. The message names it, what is allowed and what was passed.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class TextCNN(nn.Module):
 
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes)
-        with torch.random.fork_rng(devices=[]):  # what a pooling draws must not shift what the linear layer draws
+        # Fork the generator, so that random weights of a pooling do not change those of the linear layer.
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch.initial_seed() + 1)
             poolings = [pooling(n_filters) for _ in kernel_sizes]
         self.poolings = nn.ModuleList(poolings)
@@ -74,46 +76,54 @@ class TextCNN(nn.Module):
         self.dropout = nn.Dropout(fraction("dropout", dropout))
         self.linear = nn.Linear(len(kernel_sizes) * n_filters * self.values_per_filter, n_classes)
 
+    @property
+    def needs_fixed_length(self) -> bool:
+        """Whether all batches must be padded to the same length: True if `window_mask` is `none`.
+
+        The result then depends on the padded length, which must therefore not depend on the rest of the batch.
+        """
+        return self.window_mask == "none"
+
     def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch classes"]:
         """Logits of sentences of token numbers, padded with 0 at the end."""
         return self.linear(self.dropout(self.summarise(tokens)))
 
     def summarise(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch values"]:
-        """The pooled values of each sentence, kernel sizes side by side."""
+        """The pooled values of each sentence, concatenated over the kernel sizes."""
         embedded = self.embedding(tokens).transpose(1, 2)  # (batch, channels, time)
         real = tokens != PADDING_INDEX  # (batch, time)
         values = []
-        for width, convolution, pooling in zip(self.kernel_sizes, self.convolutions, self.poolings, strict=True):
-            sides = _padding(self.window_mask, width, tokens.shape[-1])
-            features = F.relu(convolution(F.pad(embedded, sides)))  # (batch, filters, windows)
-            mask = WINDOW_MASKS[self.window_mask](F.pad(real, sides), width)  # (batch, windows)
+        for kernel_size, convolution, pooling in zip(self.kernel_sizes, self.convolutions, self.poolings, strict=True):
+            widths = _pad_widths(self.window_mask, kernel_size, tokens.shape[-1])
+            features = F.relu(convolution(F.pad(embedded, widths)))  # (batch, filters, windows)
+            mask = WINDOW_MASKS[self.window_mask](F.pad(real, widths), kernel_size)  # (batch, windows)
             values.append(pooling(features, mask).flatten(1))  # (batch, filters * size)
         return torch.cat(values, dim=1)
 
 
-def _padding(window_mask: str, width: int, time: int) -> tuple[int, int]:
-    """Tokens to add on either side, so that every window that the mask counts is there."""
+def _pad_widths(window_mask: str, kernel_size: int, time: int) -> tuple[int, int]:
+    """Number of padding tokens to add before and after the sentence, so that no window of the mask is missing."""
     if window_mask == "touching":
-        return width - 1, width - 1
-    return 0, max(0, width - time)
+        return kernel_size - 1, kernel_size - 1
+    return 0, max(0, kernel_size - time)
 
 
-def valid_windows(real: Bool[Tensor, "batch time"], width: int) -> Bool[Tensor, "batch windows"]:
-    """Windows of real tokens only, and the first window of a sentence too short for one."""
-    windows = real.unfold(-1, width, 1).all(-1)
+def valid_windows(real: Bool[Tensor, "batch time"], kernel_size: int) -> Bool[Tensor, "batch windows"]:
+    """Windows of real tokens only; for a non-empty sentence shorter than the kernel, its first window."""
+    windows = real.unfold(-1, kernel_size, 1).all(-1)  # (batch, windows)
     short = real.any(-1) & ~windows.any(-1)  # (batch,)
     first = torch.arange(windows.shape[-1], device=real.device) == 0  # (windows,)
     return windows | (short[:, None] & first)
 
 
-def touching_windows(real: Bool[Tensor, "batch time"], width: int) -> Bool[Tensor, "batch windows"]:
+def touching_windows(real: Bool[Tensor, "batch time"], kernel_size: int) -> Bool[Tensor, "batch windows"]:
     """Windows with at least one real token."""
-    return real.unfold(-1, width, 1).any(-1)
+    return real.unfold(-1, kernel_size, 1).any(-1)
 
 
-def all_windows(real: Bool[Tensor, "batch time"], width: int) -> Bool[Tensor, "batch windows"]:
-    """Every window, padding or not."""
-    return real.new_ones(real.shape[0], real.shape[1] - width + 1)
+def all_windows(real: Bool[Tensor, "batch time"], kernel_size: int) -> Bool[Tensor, "batch windows"]:
+    """All windows, including those of padding only."""
+    return real.new_ones(real.shape[0], real.shape[1] - kernel_size + 1)
 
 
 WINDOW_MASKS = {"valid": valid_windows, "touching": touching_windows, "none": all_windows}

@@ -1,4 +1,4 @@
-"""Strategies made of other strategies."""
+"""Strategies that combine other strategies."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,11 +11,11 @@ from textpool.pooling.means import Avg
 
 
 class Concat(Pooling):
-    r"""Put the values of several strategies side by side.
+    r"""Concatenate the values of several strategies.
 
     $$ (p_1(x), p_2(x), \dots) $$
 
-    The classifier chooses among them, at the price of as many weights as all of them need together.
+    The linear layer learns which of them to use. It has as many weights as it would have for all of them together.
 
     Shen et al. 2018, "Baseline Needs More Love" (arXiv 1805.09843): SWEM-concat, max and average.
     """
@@ -25,24 +25,23 @@ class Concat(Pooling):
         if not poolings:
             raise ValueError("poolings: expected at least one pooling, got none")
         self.poolings = nn.ModuleList(pooling(channels) for pooling in poolings)
-        self.size = sum(pooling.size for pooling in self._each())
-        self.ordered = any(pooling.ordered for pooling in self._each())
+        self.size = sum(pooling.size for pooling in self._children())
+        self.ordered = any(pooling.ordered for pooling in self._children())
 
-    def _each(self) -> list[Pooling]:
+    def _children(self) -> list[Pooling]:
         return [pooling for pooling in self.poolings if isinstance(pooling, Pooling)]
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Ask each in turn."""
         return torch.cat([pooling(features, mask) for pooling in self.poolings], dim=-1)
 
 
 class Mixed(Pooling):
-    r"""Mix maximum and average in a proportion that is learned.
+    r"""Mix maximum and average in a learned proportion.
 
     $$ a \max_t x_t + (1 - a) \frac{1}{n} \sum_t x_t $$
 
-    One a for all channels, the sigmoid of a weight that starts at 0. Not `Concat`: one value, and no choice of one
-    for some sentences and the other for others.
+    The proportion a is the sigmoid of a learned weight that starts at 0, so that a starts at 1/2. Not `Concat`: the
+    result is one value per channel. Not `Gated`: a is the same for all channels and all sentences.
 
     Lee, Gallagher and Tu 2016, "Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and
     Tree" (arXiv 1509.08985): mixed max-average pooling.
@@ -54,7 +53,6 @@ class Mixed(Pooling):
         self.weight = nn.Parameter(torch.zeros(()))
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Between the two, wherever the weight says."""
         return torch.lerp(self.average(features, mask), self.maximum(features, mask), self.weight.sigmoid())
 
 
@@ -63,8 +61,9 @@ class Gated(Pooling):
 
     $$ a \max_t x_t + (1 - a) \mu, \quad a = \sigma(w \mu), \quad \mu = \frac{1}{n} \sum_t x_t $$
 
-    In the paper the gate is a weighted sum over a region of fixed size; over a sentence of any length the weights
-    are all alike, one w a channel, and the sum is the average. Starts at w = 0, half and half.
+    In the paper the gate is a weighted sum over a region of fixed size, with one weight per position of the region.
+    A sentence can have any length, so here all positions of a channel have the same weight w / n, and the weighted
+    sum is w times the average. Each channel has its own w, which starts at 0, so that a starts at 1/2.
 
     Lee, Gallagher and Tu 2016, "Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and
     Tree" (arXiv 1509.08985): gated max-average pooling.
@@ -76,6 +75,5 @@ class Gated(Pooling):
         self.weight = nn.Parameter(torch.zeros(channels, 1))
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Between the two, wherever the gate says."""
         average = self.average(features, mask)  # (batch, channels, 1)
         return torch.lerp(average, self.maximum(features, mask), (self.weight * average).sigmoid())

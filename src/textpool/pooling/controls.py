@@ -1,4 +1,4 @@
-"""Controls: one position, chosen by nothing but its place."""
+"""Control strategies, which read one fixed position and ignore the rest of the sentence."""
 
 import torch
 
@@ -10,14 +10,13 @@ class First(Pooling):
 
     $$ x_1 $$
 
-    A control: what it scores above chance, a task gives away at its beginning.
+    A control: if it scores above chance on a task, the beginning of the sentence alone predicts the class.
     """
 
     ordered = True
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """The earliest real position, wherever it stands."""
-        position = mask.to(torch.uint8).argmax(-1)  # (batch,)
+        position = mask.to(torch.uint8).argmax(-1)  # (batch,), the first real position
         return features.gather(-1, position[:, None, None].expand(-1, self.channels, 1))
 
 
@@ -26,12 +25,11 @@ class Last(Pooling):
 
     $$ x_n $$
 
-    A control: what it scores above chance, a task gives away at its end.
+    A control: if it scores above chance on a task, the end of the sentence alone predicts the class.
     """
 
     ordered = True
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """The latest real position, wherever it stands."""
-        position = (mask * torch.arange(1, mask.shape[-1] + 1, device=mask.device)).argmax(-1)  # (batch,)
+        position = (mask * torch.arange(1, mask.shape[-1] + 1, device=mask.device)).argmax(-1)  # (batch,), the last
         return features.gather(-1, position[:, None, None].expand(-1, self.channels, 1))

@@ -1,59 +1,57 @@
-"""Strategies in which every real position has its share."""
+"""Averages, sums, smooth maxima and a soft count: strategies to which every real position contributes."""
 
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
-from textpool.checks import positive
-from textpool.pooling.base import Features, Mask, Pooling, Values
+from textpool.checks import number, positive, switch
+from textpool.pooling.base import Features, Mask, Pooling, Values, count, mask_out
 
 
 class Avg(Pooling):
-    r"""Average over the real positions: how much of the sentence is like the pattern?
+    r"""Average over the real positions: how much of the sentence matches the pattern of the filter?
 
     $$ \frac{1}{n} \sum_t x_t $$
 
-    One occurrence fades as 1/n in a long sentence. Not the average over the padded length, which is smaller
-    the more a sentence is padded; for that one, set the model's `window_mask=none`.
+    The effect of one occurrence shrinks as 1/n with the length n of the sentence. Not the average over the padded
+    length, which shrinks with every position of padding; for that one, set the model's `window_mask=none`.
 
     Shen et al. 2018, "Baseline Needs More Love" (arXiv 1805.09843): SWEM-aver, over words.
     """
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Divide the sum by the number of real positions."""
         return features.sum(-1, keepdim=True) / count(mask)
 
 
 class Sum(Pooling):
-    r"""Add up the real positions: how often does the pattern occur?
+    r"""Add up the values of the real positions: how often does the pattern of the filter occur?
 
     $$ \sum_t x_t $$
 
-    Grows with the length of the sentence: what every window adds, pattern or not, is a mistake in a sentence
-    longer than those of the training.
+    It grows with the length of the sentence: windows without the pattern add something too. This fails on sentences
+    longer than those of the training split.
 
     Zaheer et al. 2017, "Deep Sets" (arXiv 1703.06114), theorem 2.
     """
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """The padding is 0 and adds nothing."""
-        return features.sum(-1, keepdim=True)
+        return features.sum(-1, keepdim=True)  # the padding is 0
 
 
 class SqrtSum(Pooling):
-    r"""Add up the real positions and divide by the square root of their number: between sum and average.
+    r"""Divide the sum over the real positions by the square root of their number: between sum and average.
 
     $$ \frac{1}{\sqrt{n}} \sum_t x_t $$
 
-    Keeps the variance of the result, not its mean, the same for every length: of independent values.
+    For independent values of equal variance, the variance of the result is the same for every length n. Its mean is
+    not: it is the square root of n times the mean of one value.
 
     Cer et al. 2018, "Universal Sentence Encoder" (arXiv 1803.11175).
     """
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """Divide the sum by the root of the number of real positions."""
         return features.sum(-1, keepdim=True) / count(mask).to(features.dtype).sqrt()
 
 
@@ -62,8 +60,8 @@ class Stats(Pooling):
 
     $$ \mu = \frac{1}{n} \sum_t x_t, \quad \sigma = \sqrt{\frac{1}{n} \sum_t (x_t - \mu)^2} $$
 
-    The mean of another filter can stand for much of what the deviation says: where a filter is either on or
-    off, all that it adds is a curve, sigma = sqrt(mu (1 - mu)).
+    The standard deviation often adds little: if a filter takes only the values 0 and 1, it is a function of the
+    mean, sigma = sqrt(mu (1 - mu)), and otherwise the mean of a second filter can give similar information.
 
     Snyder et al. 2018, "X-Vectors: Robust DNN Embeddings for Speaker Recognition", ICASSP: statistics pooling.
     """
@@ -71,108 +69,100 @@ class Stats(Pooling):
     size = 2
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """The norm, not the root of a sum: its gradient is 0, not NaN, where all values are equal."""
-        n = count(mask)
+        n = count(mask)  # (batch, 1, 1)
         mean = features.sum(-1, keepdim=True) / n  # (batch, channels, 1)
-        centred = (features - mean).masked_fill(~mask[:, None, :], 0.0)
+        centred = mask_out(features - mean, mask, 0.0)  # (batch, channels, time)
+        # Where all values are equal, the gradient of vector_norm is 0; that of the root of a sum would be NaN.
         deviation = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / n.to(features.dtype).sqrt()
-        return torch.cat([mean, deviation], dim=-1)
+        return torch.cat([mean, deviation], dim=-1)  # (batch, channels, 2)
 
 
 class LogMeanExp(Pooling):
-    r"""A smooth maximum: the average for a small sharpness r, the maximum for a large one.
+    r"""Smooth maximum: close to the average for a small sharpness r, close to the maximum for a large one.
 
     $$ \frac{1}{r} \log \frac{1}{n} \sum_t e^{r x_t} $$
 
-    Lies below the maximum by at most log(n)/r: one occurrence fades with the length, but only as its logarithm.
+    It is at most log(n)/r below the maximum: the effect of one occurrence shrinks with the length n of the sentence,
+    but only with its logarithm.
 
     Pinheiro and Collobert 2015, "From Image-level to Pixel-level Labeling with Convolutional Networks"
     (arXiv 1411.6228).
 
     Args:
-        channels: of the feature map.
-        sharpness: r, above 0.
-        learned: whether r is learned from there, one for all channels, as its logarithm.
+        channels: number of channels of the feature map.
+        sharpness: r at the start of training, above 0.
+        learned: whether r is learned, one for all channels. The learned weight is its logarithm.
     """
 
     def __init__(self, channels: int, sharpness: float = 5.0, learned: bool = False) -> None:
         super().__init__(channels)
-        start = torch.tensor(math.log(positive("sharpness", sharpness)))
-        self.log_sharpness = nn.Parameter(start, requires_grad=learned)
+        self.sharpness, self.learned = positive("sharpness", sharpness), switch("learned", learned)
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(self.sharpness)), requires_grad=learned)
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """As a sum in which the largest exponent is 0."""
-        sharpness = self.log_sharpness.exp()
+        sharpness = self.log_sharpness.exp()  # ()
         return log_mean_exp(sharpness * features, mask) / sharpness
 
 
 class PowerMean(Pooling):
-    r"""The power mean: the average for the exponent 1, the maximum for a large one; generalised mean, GeM.
+    r"""Power mean (generalised mean, GeM): the average for exponent 1, close to the maximum for a large exponent.
 
     $$ \Bigl( \frac{1}{n} \sum_t \max(x_t, \varepsilon)^p \Bigr)^{1/p} $$
 
-    Of values that are not negative, as after a ReLU: those below epsilon, 1e-6, count as epsilon.
+    It is meant for values that are not negative, as after a ReLU: all values below epsilon = 1e-6 count as epsilon.
 
     Radenović, Tolias and Chum 2018, "Fine-tuning CNN Image Retrieval with No Human Annotation"
     (arXiv 1711.02512), equation 3.
 
     Args:
-        channels: of the feature map.
-        exponent: p, above 0.
-        learned: whether p is learned from there, one a channel, as its logarithm.
+        channels: number of channels of the feature map.
+        exponent: p at the start of training, above 0.
+        learned: whether p is learned, one per channel. The learned weight is its logarithm.
     """
 
     def __init__(self, channels: int, exponent: float = 3.0, learned: bool = True) -> None:
         super().__init__(channels)
-        start = torch.full((channels, 1), math.log(positive("exponent", exponent)))
+        self.exponent, self.learned = positive("exponent", exponent), switch("learned", learned)
+        start = torch.full((channels, 1), math.log(self.exponent))
         self.log_exponent = nn.Parameter(start, requires_grad=learned)
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """In logarithms, in which no power is too large."""
         exponent = self.log_exponent.exp()  # (channels, 1)
+        # In log space, where no power can overflow.
         return (log_mean_exp(exponent * features.clamp(min=1e-6).log(), mask) / exponent).exp()
 
 
 class SoftCount(Pooling):
-    r"""Count the positions above a threshold: how often does the pattern occur, however strongly?
+    r"""Count the positions above a threshold: how often does the pattern of the filter occur, at any strength?
 
     $$ \sum_t \sigma(s (x_t - \tau)) $$
 
-    Threshold and steepness are learned, one of each a channel. Not robust to length: what lies below the
-    threshold adds a little too, in every window.
-
-    The smooth form of counting x_t > tau; of this project.
+    A smooth version of counting x_t > tau, written for this project and taken from no paper. It is not robust to
+    length: positions below the threshold add a little too, so a long sentence has a larger value.
 
     Args:
-        channels: of the feature map.
-        threshold: tau to start from.
-        steepness: s to start from, above 0; learned as its logarithm.
+        channels: number of channels of the feature map.
+        threshold: tau at the start of training; one per channel is learned.
+        steepness: s at the start of training, above 0; one per channel is learned, as its logarithm.
     """
 
     def __init__(self, channels: int, threshold: float = 0.5, steepness: float = 5.0) -> None:
         super().__init__(channels)
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not math.isfinite(threshold):
-            raise ValueError(f"threshold: expected a number, got {threshold!r}")
-        self.threshold = nn.Parameter(torch.full((channels, 1), float(threshold)))
-        self.log_steepness = nn.Parameter(torch.full((channels, 1), math.log(positive("steepness", steepness))))
+        self.steepness = positive("steepness", steepness)
+        self.threshold = nn.Parameter(torch.full((channels, 1), number("threshold", threshold)))
+        self.log_steepness = nn.Parameter(torch.full((channels, 1), math.log(self.steepness)))
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        """The padding is 0, which may be above the threshold: it is left out."""
         above = F.sigmoid(self.log_steepness.exp() * (features - self.threshold))  # (batch, channels, time)
-        return above.masked_fill(~mask[:, None, :], 0.0).sum(-1, keepdim=True)
-
-
-def count(mask: Mask) -> Tensor:
-    """The number of real positions, (batch, 1, 1)."""
-    return mask.sum(-1)[:, None, None]
+        return mask_out(above, mask, 0.0).sum(-1, keepdim=True)  # the sigmoid is not 0 at the padding
 
 
 def log_mean_exp(values: Features, mask: Mask) -> Values:
-    """Logarithm of the mean of the exponentials of the real positions, (batch, channels, 1).
+    """Logarithm of the mean of the exponentials over the real positions, (batch, channels, 1).
 
-    Of differences from the largest value, so that none is too large, and as -1 of each, so that small ones are exact.
+    Shifted by the maximum so that exp cannot overflow (log-sum-exp trick). expm1 and log1p stay exact for small
+    differences.
     """
-    hidden = ~mask[:, None, :]  # (batch, 1, time)
-    largest = values.detach().masked_fill(hidden, -math.inf).amax(-1, keepdim=True)  # (batch, channels, 1)
-    below = (values - largest).masked_fill(hidden, 0.0).expm1()  # (batch, channels, time)
-    return largest + (below.sum(-1, keepdim=True) / count(mask)).log1p()
+    maximum = mask_out(values.detach(), mask, -math.inf).amax(-1, keepdim=True)  # (batch, channels, 1)
+    shifted = mask_out(values - maximum, mask, 0.0).expm1()  # (batch, channels, time)
+    return maximum + (shifted.sum(-1, keepdim=True) / count(mask)).log1p()

@@ -1,80 +1,69 @@
 """The grid of a comparison as a picture."""
 
-from collections.abc import Iterable
-
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from textpool.study.compare import Row
-from textpool.study.grid import Grid, Panel
+from textpool.study.grid import Grid
 
-COLOURS = "cividis"  # even in grey, and to the colour-blind (Nuñez, Anderton and Renslow 2018)
+COLOURS = "cividis"  # even in grey, and for the colour-blind (Nuñez, Anderton and Renslow 2018)
 MARKS = {"wins": "^", "fails": "v"}
-ROOM = 20  # columns in all panels together that leave room for numbers in the cells
+MOST_COLUMNS = 20  # of all panels together, up to which there is room for numbers in the cells
 
 
 def heatmap(grid: Grid) -> Figure:
-    """Strategies by columns, panel beside panel; colour is the share of the way from chance to the best reachable."""
-    widths = [len(panel.columns) for panel in grid.panels]
-    numbers = sum(widths) <= ROOM
-    size = 3.2 + sum(widths) * (0.6 if numbers else 0.27) + 0.2 * len(widths), 1.9 + 0.26 * len(grid.strategies)
-    figure = Figure(figsize=size, layout="constrained")
-    every = np.ravel(figure.subplots(1, len(widths), sharey=True, width_ratios=widths))
-    images = [_draw(axes, grid, panel, numbers) for axes, panel in zip(every, grid.panels, strict=True)]
-    every[0].set_yticks(range(len(grid.strategies)), grid.strategies)
-    bar = figure.colorbar(images[0], ax=every.tolist(), shrink=0.6, aspect=30, pad=0.01)
-    if grid.metric == "test/acc":
+    """Strategies by columns, panel beside panel; the colour is the normalized accuracy."""
+    panels = {title: panel for title, panel in grid.panels.items() if panel["mean"].notna().any()}
+    n_columns = len(grid.columns) * len(panels)
+    with_numbers = n_columns <= MOST_COLUMNS
+    width = 3.2 + n_columns * (0.6 if with_numbers else 0.27) + 0.2 * len(panels)
+    figure = Figure(figsize=(width, 1.9 + 0.26 * len(grid.strategies)), layout="constrained")
+    axes = np.ravel(figure.subplots(1, len(panels), sharey=True))
+    images = [_draw(*each, grid, with_numbers) for each in zip(axes, panels.items(), strict=True)]
+    axes[0].set_yticks(range(len(grid.strategies)), grid.strategies)
+    bar = figure.colorbar(images[0], ax=axes.tolist(), shrink=0.6, aspect=30, pad=0.01)
+    rows = pd.concat(panels.values())
+    metric = rows["metric"].iloc[0]
+    if metric == "test/acc":
         bar.set_ticks([0, 1], labels=["guess", "best"])
-    notes = [f"{grid.metric} in %"] * numbers + ["▲ wins, ▼ fails in theory"] * (grid.surprises() is not None)
+    expected = "expected" in rows and rows["expected"].any()
+    notes = [f"{metric} in %"] * with_numbers + ["▲ wins, ▼ fails in theory"] * bool(expected)
     figure.supxlabel(";  ".join(notes), fontsize="small")
     return figure
 
 
-def _draw(axes: Axes, grid: Grid, panel: Panel, numbers: bool) -> AxesImage:
-    came = np.full((len(grid.strategies), len(panel.columns)), np.nan)
-    for (down, across), row in _cells(grid, panel):
-        share = grid.share(row)
-        if row.estimate is None or share is None:
-            continue
-        came[down, across] = share
-        ink = "white" if share < 0.55 else "black"
-        if numbers:
-            text = f"{100 * row.estimate.value:.0f}"
-            axes.text(across - 0.08, down, text, color=ink, ha="center", va="center", fontsize="small")
-        expected = grid.expected(grid.strategies[down], row)
-        if expected:
-            axes.plot(across + (0.34 if numbers else 0), down, marker=MARKS[expected], color=ink, markersize=3.5)
-    headings = _headings(grid, panel) if numbers else [column or "as set" for column in panel.columns]
-    upright = not numbers and max(map(len, headings)) > 3
-    axes.set_xticks(range(len(panel.columns)), headings, fontsize="small", rotation=90 if upright else 0)
+def _draw(axes: Axes, panel: tuple[str, pd.DataFrame], grid: Grid, with_numbers: bool) -> AxesImage:
+    title, rows = panel
+    normalized = grid.table(rows, "normalized").astype(float).to_numpy()
+    for row in rows[rows["normalized"].notna()].to_dict("records"):
+        across, down = grid.columns.index(row[grid.across]), grid.strategies.index(row["strategy"])
+        ink = "white" if row["normalized"] < 0.55 else "black"
+        if with_numbers:
+            text, place = f"{100 * row['mean']:.0f}", across - (0.08 if row.get("expected") else 0)
+            axes.text(place, down, text, color=ink, ha="center", va="center", fontsize="small")
+        if row.get("expected"):
+            place = across + (0.34 if with_numbers else 0)
+            axes.plot(place, down, marker=MARKS[row["expected"]], color=ink, markersize=3.5)
+    headings = _headings(grid, rows) if with_numbers else grid.headings
+    upright = not with_numbers and max(map(len, headings)) > 3
+    axes.set_xticks(range(len(headings)), headings, fontsize="small", rotation=90 if upright else 0)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(len(panel.columns) - 1) + 0.5, minor=True)
+    axes.set_xticks(np.arange(len(headings) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(grid.strategies) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1)
     axes.tick_params(which="minor", length=0)
-    axes.set_title(panel.title, fontsize="medium")
-    if grid.across != "data":
-        axes.set_xlabel(grid.across.split(".")[-1], fontsize="small")
-    return axes.imshow(came, cmap=COLOURS, vmin=0, vmax=1, aspect="auto")
+    axes.set_title(title, fontsize="medium")
+    return axes.imshow(normalized, cmap=COLOURS, vmin=0, vmax=1, aspect="auto")
 
 
-def _cells(grid: Grid, panel: Panel) -> Iterable[tuple[tuple[int, int], Row]]:
-    for down, strategy in enumerate(grid.strategies):
-        for across, column in enumerate(panel.columns):
-            if (strategy, column) in panel.rows:
-                yield (down, across), panel.rows[strategy, column]
-
-
-def _headings(grid: Grid, panel: Panel) -> list[str]:
-    """The columns, with the accuracy of a guess and the best that can be reached."""
-    headings = []
-    for column in panel.columns:
-        result = panel.first(column) if grid.metric == "test/acc" and grid.across == "data" else None
-        limits = [result.majority_accuracy, result.bayes_accuracy] if result is not None else []
-        known = " to ".join(f"{100 * limit:.0f}" for limit in limits if limit is not None)
-        headings.append("\n".join(filter(None, (column or "as set", known))))
-    return headings
+def _headings(grid: Grid, rows: pd.DataFrame) -> list[str]:
+    """The columns, data sets with the accuracy of a majority guess and the best one that can be reached."""
+    if grid.across != "data" or rows["metric"].iloc[0] != "test/acc":
+        return grid.headings
+    limits = [grid.table(rows, name).astype(float).max() for name in ("majority_accuracy", "bayes_accuracy")]
+    known = [[f"{100 * limit:.0f}" for limit in pair if not np.isnan(limit)] for pair in zip(*limits, strict=True)]
+    return ["\n".join(filter(None, (name, " to ".join(pair)))) for name, pair in zip(grid.headings, known, strict=True)]

@@ -1,7 +1,7 @@
 """What TensorBoard shows of a run."""
 
 # pyright: reportAttributeAccessIssue=false
-# (the modules that protobuf generates define their names only at import)
+# protobuf's generated modules define their names only at import
 
 import time
 from collections.abc import Mapping
@@ -14,9 +14,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
 
-# The HParams page takes the columns of one run's record for all runs, so every run writes the same record. It
-# shows the first five of each kind: hyperparameters sorted by whether they differ, then by name; metrics as given.
-HPARAMS = {"pooling": True, "k": True, "seed": True, "lr": True, "data": False, "dropout": False, "window_mask": False}
+# The HParams page takes the columns of one run's record for all runs, so every run of a sweep writes the same record.
+# It shows the first five of each kind: hyperparameters sorted by `differs`, then by name; metrics in the order given.
 METRICS = ("test/acc", "test/f1", "test/loss", "val/best_acc", "val/best_epoch")
 
 ALL_RUNS = {
@@ -26,14 +25,14 @@ ALL_RUNS = {
 
 
 class RunLogger(TensorBoardLogger):
-    """Log a run into its own folder, so that a study's folder is what TensorBoard opens.
+    """Log a run into its own folder, so that TensorBoard can open the folder of a study.
 
-    Curves run over epochs. A page of custom scalars puts all runs in one chart. The HParams page gets
-    hyperparameters when the run starts and finds its metrics among the ordinary scalars, so that it shows
-    real values and no run stands in it twice.
+    Curves run over epochs. The page Custom Scalars has all runs in one chart. The HParams page gets the
+    hyperparameters at the start of the run and takes its metrics from the ordinary scalars, so that it shows
+    real values and every run once.
 
     Args:
-        save_dir: the run's folder.
+        save_dir: the folder of the event file; its name is the run's name.
         **options: of `lightning.pytorch.loggers.TensorBoardLogger`.
     """
 
@@ -48,40 +47,40 @@ class RunLogger(TensorBoardLogger):
         """Write the record of the columns and this run's values.
 
         Args:
-            params: values by the names in HPARAMS; those missing or None stay empty.
+            params: name → value; None stays empty.
             metrics: unused; metrics are ordinary scalars.
             step: unused.
         """
         record = api_pb2.Experiment(
-            hparam_infos=[api_pb2.HParamInfo(name=name, differs=differs) for name, differs in HPARAMS.items()],
+            hparam_infos=[api_pb2.HParamInfo(name=name, differs=True) for name in params],
             metric_infos=[hparams.Metric(name).as_proto() for name in METRICS],
             time_created_secs=time.time(),
         )
-        values = {name: params[name] for name in HPARAMS if params.get(name) is not None}
+        values = {name: value for name, value in params.items() if value is not None}
         self._write(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=record))
-        # Named after the run: runs with the same values (another sweep's) stay rows of their own.
+        # Named after the run, so that runs with equal values stay separate rows.
         self._add(hparams.hparams_pb(values, trial_id=str(self.version), start_time_secs=time.time()))
         self.experiment.add_custom_scalars(ALL_RUNS)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log scalars over epochs, the first being 1, where Lightning says the epoch; else over `step`."""
+        """Log scalars over epochs counted from 1, or over `step` where Lightning does not name the epoch."""
         if "epoch" in metrics:
             step = int(metrics["epoch"]) + 1
         super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
     def save(self) -> None:
-        """Write what is pending; configuration has files of its own."""
+        """Write pending events; the configuration has files of its own."""
         self.experiment.flush()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Tell the HParams page how the run ended.
+        """Write the status of the run for the HParams page.
 
         Args:
-            status: `success`, as Lightning says after each fit: the run goes on, with the test of the best
-                checkpoint; `finished`: it does not; anything else: it failed.
+            status: `success`, which Lightning passes after `fit`, only writes pending events, because the test of the
+                best checkpoint is still to come; `finished` ends the run; anything else ends it as failed.
         """
         if status == "success":
             self.experiment.flush()

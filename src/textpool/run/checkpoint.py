@@ -1,7 +1,9 @@
-"""Which epoch counts: the best by the validation part."""
+"""The checkpoints of a run: its best epoch by the validation split, and its last."""
 
 import math
+import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +12,28 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from textpool.build import CONTENT
 from textpool.checks import one_of
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Write `best.ckpt`, the best epoch by a validation metric, and `last.ckpt`, the last.
+    """Write `best.ckpt`, the best epoch by a validation metric, and `last.ckpt`.
 
-    Of epochs with equal metric the one with the lower validation loss is better. An accuracy is a share of few
-    sentences: where every strategy comes to 100 %, the first epoch that does is a matter of luck.
+    Of epochs with an equal metric, the one with the lower validation loss is better. An accuracy is a fraction of few
+    sentences: where every strategy reaches 100 %, the first epoch that does is a matter of chance.
 
     Attributes:
-        history: validation metrics, by their names, an entry an epoch.
-        seconds_before: spent before the run was resumed.
+        history: validation metrics, by their names, one entry per epoch.
+        seconds_before: duration of the training before it was resumed.
 
     Args:
         folder: where both files go.
         monitor: name of the metric.
         mode: `max` or `min`.
+        content: plain data that both files hold under the key `textpool`, so that one file is enough to predict.
     """
 
-    def __init__(self, folder: Path, monitor: str, mode: str) -> None:
+    def __init__(self, folder: Path, monitor: str, mode: str, content: Mapping[str, Any]) -> None:
         super().__init__(
             folder,
             filename="best",
@@ -38,13 +42,18 @@ class BestCheckpoint(ModelCheckpoint):
             save_last=True,
             enable_version_counter=False,
         )
+        self.content = content
         self.best_loss = math.inf
         self.history: dict[str, list[float]] = {}
         self.seconds_before = 0.0
         self.clock = time.perf_counter()
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the plain data."""
+        checkpoint[CONTENT] = dict(self.content)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the metrics of the epoch, then keep what is worth keeping."""
+        """Add the metrics of the epoch to the history, then write the checkpoints that are due."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
             for name, value in trainer.callback_metrics.items():
                 if name.startswith("val/"):
@@ -62,13 +71,13 @@ class BestCheckpoint(ModelCheckpoint):
         return better
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run has to know."""
+        """The state that a resumed run needs."""
         seconds = self.seconds_before + time.perf_counter() - self.clock
         own = {"best_loss": self.best_loss, "history": self.history, "seconds": seconds}
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there; the run's folder may have been moved since."""
+        """Continue from a state; the run's folder may have been moved since."""
         best = str(Path(str(self.dirpath)) / "best.ckpt")
         score = state_dict["best_model_score"]
         moved = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
@@ -76,3 +85,17 @@ class BestCheckpoint(ModelCheckpoint):
         self.seconds_before = state_dict["seconds"]
         self.best_loss = state_dict["best_loss"]
         self.history = state_dict["history"]
+
+
+def bring_best(start: Path, folder: Path) -> None:
+    """Copy the best checkpoint that stands beside the one that a run starts from: no later epoch may be better.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    best = start.parent / "best.ckpt"
+    if not best.exists():
+        raise ValueError(f"resume: expected best.ckpt beside {start}: it is the best epoch of the run so far")
+    if best.resolve() != (folder / "best.ckpt").resolve():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(best, folder / "best.ckpt")

@@ -1,0 +1,157 @@
+"""The one place where a configuration becomes objects, and a checkpoint a classifier again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from torch import nn
+
+from textpool.classifier import ADAM, TextClassifier
+from textpool.data import SentenceData
+from textpool.pooling import Pooling
+
+CONTENT = "textpool"  # key of a checkpoint under which configuration, vocabulary and labels stand
+TRUSTED = ("textpool", "torch", "lightning")  # packages whose classes a checkpoint may name
+KINDS: dict[str, type] = {"data": SentenceData, "model": nn.Module, "pooling": Pooling}
+
+
+class Trained(NamedTuple):
+    """A classifier from a checkpoint, and its data without sentences: tokenizer, vocabulary, labels, padding."""
+
+    classifier: TextClassifier
+    data: SentenceData
+
+
+def build_data(config: Mapping[str, Any]) -> SentenceData:
+    """The data that the section `data` describes, before `setup`."""
+    return instantiate(config["data"], _convert_="all")
+
+
+def build_model(config: Mapping[str, Any], data: SentenceData) -> nn.Module:
+    """The model that the sections `model` and `pooling` describe, for the vocabulary and the labels of the data.
+
+    Raises:
+        ValueError: if the two do not fit together, or an argument is not allowed.
+    """
+    if not config["pooling"].get("_partial_"):
+        raise ValueError("pooling: its YAML file needs the line `_partial_: true`: the model makes one per kernel size")
+    pooling = instantiate(config["pooling"], _convert_="all")
+    model = instantiate(config["model"], _convert_="all")(len(data.vocabulary), len(data.labels), pooling)
+    if getattr(model, "needs_fixed_length", False) and not data.fixed_length:
+        raise ValueError(
+            "window_mask: with none the padding counts, and must not depend on the rest of a batch: "
+            "set data.pad_to=max_length and data.max_length"
+        )
+    return model
+
+
+def build_classifier(config: Mapping[str, Any], data: SentenceData) -> TextClassifier:
+    """The classifier that a configuration describes, with weights drawn from torch's global generator."""
+    model = build_model(config, data)
+    scheduler = instantiate(config["scheduler"]) if config.get("scheduler") else None
+    optimizer = instantiate(config["optimizer"])
+    return TextClassifier(model, len(data.labels), optimizer, scheduler, config["monitor"], config["seed"])
+
+
+def content(config: Mapping[str, Any], data: SentenceData) -> dict[str, Any]:
+    """What a checkpoint holds beside the weights, as plain data, so that one file is enough to predict."""
+    return {"config": dict(config), "vocabulary": list(data.vocabulary.words), "labels": list(data.labels)}
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint, with nothing built from it.
+
+    Raises:
+        ValueError: if there is no such file, or it is not a checkpoint of this project.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file: expected a checkpoint such as …/checkpoints/best.ckpt")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if {"config", "vocabulary", "labels"} <= set(checkpoint[CONTENT]) and "state_dict" in checkpoint:
+            return checkpoint
+    except (UnpicklingError, KeyError, TypeError, EOFError, RuntimeError) as error:
+        raise ValueError(f"{path}: not a checkpoint of textpool ({type(error).__name__})") from error
+    raise ValueError(f"{path}: not a checkpoint of textpool")
+
+
+def load(path: str | Path, allow: Sequence[str] = ()) -> Trained:
+    """The classifier of a checkpoint, ready to predict, on the CPU.
+
+    Args:
+        path: of the checkpoint.
+        allow: names of modules, beside this package, torch and Lightning, whose classes may be built: a checkpoint
+            names the classes of its model, and building one runs its code.
+
+    Raises:
+        ValueError: if the file is not a checkpoint of this project, names a class that is not allowed, or does not fit
+            the code.
+    """
+    checkpoint = read_checkpoint(path)
+    config = checkpoint[CONTENT]["config"]
+    try:
+        for section, kind in KINDS.items():
+            check_targets(section, config[section], kind, allow)
+        data = build_data(config)
+        data.restore(checkpoint[CONTENT]["vocabulary"], checkpoint[CONTENT]["labels"])
+        classifier = TextClassifier(build_model(config, data), len(data.labels), ADAM)
+        classifier.load_state_dict(checkpoint["state_dict"])
+    except InstantiationException as error:
+        raise ValueError(f"{path}: {error.__cause__ or error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    except RuntimeError as error:
+        raise ValueError(f"{path}: the weights do not fit the model: {error}") from error
+    return Trained(classifier.eval(), data)
+
+
+def check_targets(section: str, node: Any, kind: type, allow: Sequence[str]) -> None:
+    """Let a section of a checkpoint's configuration name classes of the expected kind from trusted modules only.
+
+    Raises:
+        ValueError: naming what was refused, and how to allow it.
+    """
+    for text in _strings(node):
+        if "${" in text:  # an interpolation could bring in a class after this check
+            raise ValueError(f"{section}: expected resolved settings, got {text!r}")
+    for target in _targets(node):
+        modules = (*TRUSTED, *allow)
+        if not isinstance(target, str) or not any(f"{target}.".startswith(f"{module}.") for module in modules):
+            module = str(target).rpartition(".")[0] or target
+            raise ValueError(
+                f"{section}: {target} is not of {', '.join(TRUSTED)}: if you trust this checkpoint and that module, "
+                f"add --allow {module}"
+            )
+        try:
+            found = get_object(target)
+        except (ImportError, ValueError) as error:
+            raise ValueError(f"{section}: {error} (set PYTHONPATH to where it lies)") from error
+        if not isinstance(found, type) or not issubclass(found, kind):
+            raise ValueError(f"{section}: {target} is refused: expected a class derived from {kind.__name__}")
+
+
+def _targets(node: Any) -> Iterator[Any]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield node["_target_"]
+        for value in node.values():
+            yield from _targets(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _targets(value)
+
+
+def _strings(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _strings(key)
+            yield from _strings(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _strings(value)
+    elif isinstance(node, str):
+        yield node

@@ -1,0 +1,140 @@
+"""The files of a run: what they are called, and how they are written and read."""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+RESULT = "result.json"
+CONFIG = "config.yaml"
+FACTS = "facts.json"  # what the run is, from its start on: a run that was killed has no result
+PREDICTIONS = "predictions.csv"
+REFUSED = "refused.txt"  # why a later run was not let into the folder, or failed without replacing the result in it
+
+
+@dataclass
+class Result:
+    """The outcome of a run: the content of `result.json`.
+
+    Attributes:
+        run: name of the run.
+        status: `ok` or `failed`.
+        pooling: option chosen in the config group `pooling`.
+        seed: of the training.
+        started: time in UTC, ISO 8601.
+        seconds: from the start of the run to the end of the test.
+        factors: what tells this configuration from others, see `textpool.facts.Facts`.
+        choices: the option chosen in each config group.
+        overrides: what the command set, setting → value.
+        follows_seed: settings whose values depend on the seed.
+        error: the reason of a failure.
+        metrics: of the best checkpoint, by names such as `test/acc`; fractions of 1, not percentages.
+        best_epoch: epoch of that checkpoint, counted from 1.
+        n_test: number of test sentences.
+        majority_accuracy: test accuracy of always guessing the most frequent class of the training split.
+        bayes_accuracy: the best accuracy that any classifier can be expected to reach, where it is known.
+        n_params: number of trainable parameters.
+        values_per_filter: number of values that the pooling keeps of each filter.
+        config_hash: equal for runs that are the same, see `textpool.facts.config_hash`.
+        group_hash: equal for runs that differ in the seed alone, see `textpool.facts.group_hash`.
+        history: validation metrics of each epoch, by names such as `val/acc`.
+        command: a command that repeats this run.
+        device: on which the model was trained.
+        commit: of the repository, with `+changes` where it was not clean; None outside of a repository.
+        versions: of Python and the libraries.
+    """
+
+    run: str
+    status: str
+    pooling: str
+    seed: int | None
+    started: str
+    seconds: float
+    factors: dict[str, Any]
+    choices: dict[str, str] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
+    follows_seed: list[str] = field(default_factory=list)
+    error: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    n_test: int | None = None
+    majority_accuracy: float | None = None
+    bayes_accuracy: float | None = None
+    n_params: int | None = None
+    values_per_filter: int | None = None
+    config_hash: str | None = None
+    group_hash: str | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    command: str | None = None
+    device: str | None = None
+    commit: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write `result.json` atomically; metrics that are not finite are left out, as JSON cannot hold them."""
+        content = asdict(self)
+        content["metrics"] = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
+        write_atomic(folder / RESULT, json.dumps(content, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Result":
+        """Read `result.json`.
+
+        Raises:
+            ValueError: if it is not the result of a run, or was written by an earlier version.
+            OSError: if it cannot be read.
+        """
+        path = folder / RESULT
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if "run" in content and "factors" not in content:
+                raise ValueError(
+                    "written by an earlier version of textpool, without factors: repeat its command with "
+                    "overwrite=true, or compare with the commit that the file names"
+                )
+            return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}: not the result of a run: {error}") from error
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new one, never a part of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_predictions(
+    path: Path, labels: Sequence[str], targets: Iterable[int], probabilities: Iterable[Sequence[float]]
+) -> None:
+    """Write `predictions.csv`: index, label, predicted, and the probability of each class."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["index", "label", "predicted", *(f"p({label})" for label in labels)])
+    for index, (target, row) in enumerate(zip(targets, probabilities, strict=True)):
+        predicted = max(range(len(row)), key=row.__getitem__)
+        writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row)])
+    write_atomic(path, text.getvalue())
+
+
+def read_predictions(folder: Path) -> tuple[list[str], list[bool]] | None:
+    """The label of each test sentence, and whether it was predicted correctly; None where that cannot be read."""
+    try:
+        with (folder / PREDICTIONS).open(encoding="utf-8", newline="") as file:
+            rows = [(row["label"], row["label"] == row["predicted"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return None
+    return ([label for label, _ in rows], [correct for _, correct in rows]) if rows else None
+
+
+def is_fraction(metric: str) -> bool:
+    """Whether a metric is a fraction of 1 and better when higher; otherwise it is a loss, better when lower."""
+    return not metric.endswith("loss")

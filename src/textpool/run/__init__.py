@@ -1,0 +1,1 @@
+"""One run: training, its files, its progress, and its start from Hydra."""

@@ -1,0 +1,75 @@
+"""A failed run: its error in one line for the user, and its record on disk."""
+
+import sys
+import traceback
+from pathlib import Path
+
+from hydra.errors import InstantiationException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from textpool.facts import config_hash, group_hash
+from textpool.record import REFUSED, Result, write_atomic
+from textpool.run.folder import Run, RunExistsError, changed_settings, is_finished
+from textpool.run.provenance import commit, versions
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The error inside of those that Hydra wraps around it."""
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def is_users_error(error: BaseException) -> bool:
+    """Whether the user caused the error: then its message is enough, and a traceback is not needed."""
+    known = isinstance(error, ValueError | OSError | ImportError | OmegaConfBaseException)
+    return known or type(error).__name__ == "MisconfigurationException"  # Lightning's; too slow to import here
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, with its type unless the user caused it."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key}: a value is needed: set {error.full_key}=…"
+    text = " ".join(str(error).split("\n    full_key", 1)[0].split())
+    return text if is_users_error(error) and text else f"{type(error).__name__}: {text}"
+
+
+def record_failure(run: Run, config: dict[str, object], error: BaseException, started: str, seconds: float) -> bool:
+    """Write the reason of a failure to the run's folder, as its result unless another or a finished run is there.
+
+    Returns:
+        Whether the failure is now the result of the run.
+    """
+    try:
+        with (run.folder / "train.log").open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+        if isinstance(error, RunExistsError) or changed_settings(run.folder, config) or is_finished(run.folder):
+            write_atomic(run.folder / REFUSED, describe(error))
+            return False
+        Result(
+            run=run.name,
+            status="failed",
+            pooling=str(run.facts.factors["pooling"]),
+            seed=run.facts.seed,
+            started=started,
+            seconds=round(seconds, 3),
+            factors=dict(run.facts.factors),
+            choices=dict(run.facts.choices),
+            overrides=dict(run.facts.overrides),
+            follows_seed=list(run.facts.follows_seed),
+            error=describe(error),
+            config_hash=config_hash(config),
+            group_hash=group_hash(config, run.facts.follows_seed),
+            command=run.command,
+            commit=commit(),
+            versions=versions(),
+        ).write(run.folder)
+    except OSError as second:  # such as a full disk; the table then shows the run as unfinished
+        print(f"error: {run.folder}: the failure cannot be recorded: {second}", file=sys.stderr)
+    return True
+
+
+def log_file(folder: Path) -> Path:
+    """The log of a run, with the traceback of its failure, as short a path as possible."""
+    path = folder / "train.log"
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

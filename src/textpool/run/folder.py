@@ -1,0 +1,138 @@
+"""The folder of a run: which run may use it, and how a finished result is kept until another replaces it."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from textpool.facts import Facts, differences, group_hash
+from textpool.record import CONFIG, FACTS, PREDICTIONS, REFUSED, RESULT, Result, write_atomic
+
+STAGING = ".replacement"  # in a run's folder: the files of a run that is to replace the finished result there
+
+
+class RunExistsError(ValueError):
+    """The folder of a run holds another run already."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was asked for.
+
+    Attributes:
+        folder: where its files go; the folder's name is the run's name.
+        facts: what the run is.
+        arguments: the overrides, as on the command line.
+    """
+
+    folder: Path
+    facts: Facts
+    arguments: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The run's name in tables and in TensorBoard."""
+        return self.folder.name
+
+    @property
+    def command(self) -> str:
+        """A command that repeats this run."""
+        return " ".join(["python scripts/train.py", *map(shlex.quote, self.arguments)])
+
+
+def finished_before(folder: Path, config: Mapping[str, Any]) -> Result | None:
+    """The result of a run that ended well in this folder before; None if the run has yet to be trained.
+
+    Raises:
+        RunExistsError: if the folder holds a run with other settings, and `overwrite` is not set.
+    """
+    publish(folder)
+    if config.get("overwrite") or not (folder / CONFIG).exists():
+        return None
+    changes = changed_settings(folder, config)
+    if changes:
+        raise RunExistsError(
+            f"{folder} holds a run with other settings ({'; '.join(changes[:5])}): "
+            "choose another study=…, or replace that run with overwrite=true"
+        )
+    return finished_result(folder)
+
+
+def finished_result(folder: Path) -> Result | None:
+    """The result in a folder, if there is one and it is not that of a failure."""
+    if not (folder / RESULT).exists():
+        return None
+    result = Result.read(folder)
+    return result if result.status == "ok" else None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder holds the result of a run that ended well; a damaged result is none."""
+    try:
+        return finished_result(folder) is not None
+    except (ValueError, OSError):
+        return False
+
+
+def changed_settings(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """Settings in which a configuration differs from that of the run in a folder, such as `seed: 1, now 2`."""
+    path = folder / CONFIG
+    before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else config
+    return [f"{name}: {old}, now {new}" for name, old, new in differences(before, config)]
+
+
+def working_folder(folder: Path) -> Path:
+    """Where a run writes its files: its folder, or the staging folder inside if a finished result stands there."""
+    return staging_folder(folder) if is_finished(folder) else folder
+
+
+def staging_folder(folder: Path) -> Path:
+    """The staging folder of a run's folder, of the same name, since TensorBoard shows a run under this name."""
+    return folder / STAGING / folder.name
+
+
+def claim(target: Path, run: Run, config: Mapping[str, Any]) -> None:
+    """Prepare a working folder for a run, and write what the run is.
+
+    An interrupted run keeps its checkpoints, from which it continues; one that failed, or that is to be replaced,
+    starts anew.
+    """
+    if target != run.folder:
+        shutil.rmtree(target, ignore_errors=True)
+    elif (target / RESULT).exists() or config.get("overwrite"):
+        for old in [*target.glob("events.out.tfevents.*"), *target.glob("checkpoints/*.ckpt")]:
+            old.unlink()  # TensorBoard would show the old run's hyperparameters, and training continue from it
+    for name in (RESULT, PREDICTIONS, REFUSED):
+        (target / name).unlink(missing_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
+    write_atomic(target / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
+    facts = asdict(run.facts) | {"group_hash": group_hash(config, run.facts.follows_seed)}
+    write_atomic(target / FACTS, json.dumps(facts, indent=2) + "\n")
+
+
+def publish(folder: Path) -> None:
+    """Replace the files of a finished run by those in the staging folder, once these are complete.
+
+    Repeated after an interruption, it ends what was begun: the result, written last, marks a complete replacement.
+    """
+    staging = staging_folder(folder)
+    if not (staging / RESULT).exists():
+        return
+    for checkpoint in staging.glob("checkpoints/*.ckpt"):
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        checkpoint.replace(folder / "checkpoints" / checkpoint.name)
+    events = list(staging.glob("events.out.tfevents.*"))
+    for old in folder.glob("events.out.tfevents.*") if events else ():
+        old.unlink()
+    for new in events:
+        new.replace(folder / new.name)
+    for name in (CONFIG, FACTS, PREDICTIONS, RESULT):
+        if (staging / name).exists():
+            (staging / name).replace(folder / name)
+    (folder / REFUSED).unlink(missing_ok=True)
+    shutil.rmtree(folder / STAGING)

@@ -1,0 +1,191 @@
+"""Between Hydra and a run: names its folder, lets a sweep outlive failures, and compares the runs at the end."""
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from textpool.facts import Facts
+from textpool.record import CONFIG, REFUSED
+from textpool.run.failure import describe, is_users_error, log_file, record_failure, root_cause
+from textpool.run.folder import Run
+from textpool.run.overrides import count_jobs, parse_overrides, swept_names
+from textpool.run.provenance import now
+
+log = logging.getLogger(__name__)
+INTERRUPTED: list[Callable[[], None]] = []  # reports of sweeps that have not come to their end
+
+
+def facts_of(config: DictConfig, hydra: DictConfig) -> Facts:
+    """The facts of a run.
+
+    Args:
+        config: its configuration, not resolved; a section `hydra` in it is left out.
+        hydra: Hydra's section, with the choices and the overrides of the run.
+    """
+    unresolved = OmegaConf.to_container(config, resolve=False)
+    settings = {key: value for key, value in unresolved.items() if key != "hydra"}  # pyright: ignore
+    other_seed = 1 if settings.get("seed") != 1 else 2
+    return Facts.of(
+        config=resolved(OmegaConf.create(settings)),
+        reseeded=resolved(OmegaConf.create({**settings, "seed": other_seed})),
+        choices={str(group): str(option) for group, option in hydra.runtime.choices.items() if "hydra" not in group},
+        overrides=parse_overrides(hydra.overrides.task),
+        swept=None if hydra.callbacks.study.swept is None else list(hydra.callbacks.study.swept),
+    )
+
+
+def resolved(config: DictConfig, complete: bool = False) -> dict[str, Any]:
+    """A configuration as plain data, without Hydra's section.
+
+    Raises:
+        OmegaConfBaseException: if an interpolation cannot be resolved, or `complete` and a value is missing.
+    """
+    settings = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    plain: Any = OmegaConf.to_container(settings, resolve=True, throw_on_missing=complete)
+    return plain
+
+
+OmegaConf.register_new_resolver("run_name", lambda *, _root_: facts_of(_root_, _root_.hydra).folder_name, replace=True)
+
+
+def current_run(config: DictConfig) -> Run:
+    """The run that Hydra has just started in this process."""
+    return _run(config, HydraConfig.get())
+
+
+def _run(config: DictConfig, hydra: Any) -> Run:
+    return Run(Path(hydra.runtime.output_dir), facts_of(config, hydra), list(hydra.overrides.task))
+
+
+def report_if_interrupted() -> None:
+    """Show the runs of a sweep that did not come to its end: after Ctrl-C, or with a worker killed."""
+    for report in INTERRUPTED:
+        report()
+
+
+class StudyCallback(Callback):
+    """Tell the jobs of a sweep what is swept, keep one failure from costing the others, compare at the end.
+
+    The arguments are filled in at the start of a sweep, since every job composes its configuration anew.
+
+    Args:
+        swept: settings that have several values in this sweep; None outside of a sweep.
+        jobs: number of jobs; None where only the sweeper knows it.
+        since: start of the sweep, in seconds since the epoch.
+    """
+
+    def __init__(self, swept: Sequence[str] | None = None, jobs: int | None = None, since: float | None = None) -> None:
+        self.swept, self.jobs, self.since = swept, jobs, since
+        self.sweep_started, self.sweep_clock = now(), time.time()
+        self.started, self.clock = now(), time.time()
+        self.reported = False
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse commands that cannot work as a whole."""
+        refuse_relaunch(config)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Find out what is swept, and hand it to the jobs."""
+        refuse_relaunch(config)
+        study, baseline = Path(config.hydra.sweep.dir).resolve(), config.get("baseline")
+        INTERRUPTED.append(lambda: self.report_if_interrupted(study, baseline))
+        params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
+        overrides = [*params, *config.hydra.overrides.task]
+        basic = config.hydra.sweeper._target_.endswith("BasicSweeper")  # only its jobs are known beforehand
+        jobs = count_jobs(overrides, lambda group: options(config, group)) if basic else None
+        known = {"swept": f"[{','.join(swept_names(overrides))}]", "jobs": jobs or "null", "since": self.sweep_clock}
+        with open_dict(config):
+            config.hydra.overrides.hydra += [f"hydra.callbacks.study.{name}={value}" for name, value in known.items()]
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Take the time, in the process of the job."""
+        self.started, self.clock = now(), time.time()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Report a run that is no part of a sweep; record a failure, with which a sweep continues."""
+        folder = Path(config.hydra.runtime.output_dir)
+        alone = config.hydra.mode != RunMode.MULTIRUN
+        sweep = config.hydra.callbacks.study
+        if not alone and sweep.jobs:
+            done = config.hydra.job.num + 1
+            log.info("%s: %s", folder.name, sweep_progress(done, sweep.jobs, time.time() - sweep.since))
+        if job_return.status != JobStatus.FAILED:
+            if alone:
+                report_study(folder.parent, config.get("baseline"))
+            return
+        error = root_cause(job_return._return_value)
+        try:
+            settings = resolved(config)
+        except OmegaConfBaseException:
+            settings = {}
+        record_failure(_run(config, config.hydra), settings, error, self.started, time.time() - self.clock)
+        if alone and not is_users_error(error):
+            traceback.print_exception(error, file=sys.stderr)
+        print(f"error: {describe(error)}\n(traceback: {log_file(folder)})", file=sys.stderr)
+        if alone:
+            raise SystemExit(1)
+        job_return.status = JobStatus.COMPLETED
+        job_return.return_value = None
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Compare the runs of the study; end with status 1 if a job of this sweep failed or was refused."""
+        self.reported = True
+        study = Path(config.hydra.sweep.dir)
+        try:
+            failed = report_study(study, config.get("baseline")).query("status != 'ok'")
+        except Exception as error:  # Hydra would make a warning of it, and a success of the sweep
+            raise SystemExit(f"error: no table of {study}: {describe(error)}") from error
+        refused = [file for file in study.glob(f"*/{REFUSED}") if file.stat().st_mtime >= self.sweep_clock]
+        for file in sorted(refused):
+            print(f"error: {file.parent.name} was not run: {file.read_text(encoding='utf-8')}", file=sys.stderr)
+        if refused or (failed["started"] >= self.sweep_started).any():
+            raise SystemExit(1)
+
+    def report_if_interrupted(self, study: Path, baseline: str) -> None:
+        """Compare the runs so far, if this sweep has begun any and has not reported them."""
+        begun = any(path.stat().st_mtime >= self.sweep_clock for path in study.glob(f"*/{CONFIG}"))
+        if begun and not self.reported:
+            print("\ninterrupted: the same command with", f"study={study.name}", "continues", file=sys.stderr)
+            report_study(study, baseline)
+
+
+def report_study(study: Path, baseline: str) -> Any:
+    """Compare the runs of a study on the terminal and in its folder; all its runs as a DataFrame."""
+    from textpool.study.report import report  # late: pandas, SciPy and matplotlib take seconds
+
+    return report([study], baseline=baseline)
+
+
+def options(config: DictConfig, group: str) -> list[str]:
+    """The options of a config group: its files, in every folder of the search path."""
+    folders = (Path(source.path, group) for source in config.hydra.runtime.config_sources if source.schema == "file")
+    return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+
+
+def sweep_progress(done: int, jobs: int, seconds: float) -> str:
+    """The number of finished jobs, and the time that the others will take at this rate."""
+    left = timedelta(seconds=round(seconds / done * (jobs - done)))
+    return f"{done:,} of {jobs:,} runs" + (f", about {left} left" if done < jobs else "")
+
+
+def refuse_relaunch(config: DictConfig) -> None:
+    """End a command that Lightning's `ddp` would start once more on every device, a whole sweep included."""
+    devices, strategy = config.trainer.get("devices", 1), str(config.trainer.get("strategy", "auto"))
+    local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib"))
+    if local and str(devices) != "1" and "spawn" not in strategy:
+        raise SystemExit(
+            f"error: trainer.devices: expected 1, or +trainer.strategy=ddp_spawn, got {devices}: "
+            "ddp would start the whole command again on each device"
+        )

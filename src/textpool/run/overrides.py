@@ -1,0 +1,51 @@
+"""Hydra's command-line overrides, read with Hydra's own parser."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Overrides of one run as setting → value; lists and the like as text."""
+    parsed = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.is_delete():
+            continue
+        value = override.value()
+        plain = value is None or isinstance(value, bool | int | float)
+        text = override.get_value_element_as_str().strip("'\"")
+        parsed[override.get_key_element().lstrip("+~")] = value if plain else text
+    return parsed
+
+
+def swept_names(overrides: Sequence[str]) -> list[str]:
+    """The settings to which a sweep's command gives more than one value."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [override.get_key_element().lstrip("+") for override in parsed if override.is_sweep_override()]
+
+
+def count_jobs(overrides: Sequence[str], options: Callable[[str], Sequence[str]]) -> int | None:
+    """The number of jobs of a sweep: all combinations of the settings that have several values.
+
+    Args:
+        overrides: of the sweep; of two for the same setting, the later one counts.
+        options: gives the options of a config group.
+
+    Returns:
+        None where only the sweeper knows the number, as for an interval.
+    """
+    jobs: dict[str, int] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        values = override.value()
+        if isinstance(values, Glob):
+            jobs[override.get_key_element()] = len(values.filter(list(options(override.key_or_group))))
+        elif override.is_discrete_sweep():
+            jobs[override.get_key_element()] = len(list(override.sweep_iterator()))
+        elif override.is_sweep_override():
+            return None
+        else:
+            jobs[override.get_key_element()] = 1
+    return math.prod(jobs.values())

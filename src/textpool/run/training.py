@@ -1,0 +1,177 @@
+"""One run from a configuration to a result: build, fit, test, record."""
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from hydra.utils import instantiate
+from lightning import Trainer, seed_everything
+
+from textpool.build import CONTENT, build_classifier, build_data, content, read_checkpoint
+from textpool.checks import integer, switch
+from textpool.facts import config_hash, differences, group_hash, hyperparameters
+from textpool.inference import QUIET, class_probabilities, measure, silence_lightning
+from textpool.record import PREDICTIONS, Result, write_predictions
+from textpool.run.checkpoint import BestCheckpoint, bring_best
+from textpool.run.folder import STAGING, Run, claim, finished_before, publish, working_folder
+from textpool.run.progress import progress_callback
+from textpool.run.provenance import commit, now, versions
+
+log = logging.getLogger(__name__)
+DEFAULT_THREADS = torch.get_num_threads()
+
+
+def train(config: dict[str, Any], run: Run) -> Result:
+    """Train and test one configuration; return the stored result if the folder already holds it.
+
+    Several processes may ask for the same run at once: one of them trains, the others wait for its result.
+
+    Args:
+        config: a resolved configuration, as `conf/train.yaml` describes it.
+        run: where the run's files go, and what it is.
+
+    Returns:
+        The result, also written as `result.json`; beside it `config.yaml`, `predictions.csv`, `checkpoints/`.
+
+    Raises:
+        RunExistsError: if the folder holds a run with other settings.
+        ValueError: if the configuration or the data are not usable, or the loss is no longer finite.
+    """
+    silence_lightning()
+    switch("overwrite", config.get("overwrite", False))
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.folder / ".lock"):
+        finished = finished_before(run.folder, config)
+        if finished is not None:
+            other_code = f", with other code ({finished.commit}, now {commit()})" if finished.commit != commit() else ""
+            log.info("%s: finished before%s, nothing to train", run.name, other_code)
+            return finished
+        try:
+            result = train_and_test(config, run)
+        except BaseException:
+            shutil.rmtree(run.folder / STAGING, ignore_errors=True)  # the finished result stays
+            raise
+        publish(run.folder)
+        return result
+
+
+def train_and_test(config: dict[str, Any], run: Run) -> Result:
+    """Train, keep the best checkpoint by the validation split, and test that.
+
+    Arguments and result are those of `train`.
+    """
+    started, clock, code = now(), time.perf_counter(), commit()
+    folder = working_folder(run.folder)
+
+    # Build: everything that can be wrong with the settings fails here, before a file of an earlier run is touched.
+    integer("seed", config["seed"], least=0)
+    set_threads(config.get("threads"))
+    start = checkpoint_to_continue(config, folder)
+    seed_everything(config["seed"], verbose=False)
+    data = build_data(config)
+    data.setup()
+    classifier = build_classifier(config, data)
+    n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
+    checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
+    logger = instantiate(config["logger"], save_dir=folder) if config.get("logger") else None
+    callbacks = [checkpoint, progress_callback(), *instantiate(config.get("callbacks") or {}).values()]
+    on_terminal = sys.stdout.isatty()
+    trainer: Trainer = instantiate(
+        config["trainer"], logger=logger or False, callbacks=callbacks, enable_progress_bar=on_terminal
+    )
+    evaluator: Trainer = instantiate(config["trainer"], **QUIET, devices=1, num_nodes=1, strategy="auto")
+
+    # Fit
+    claim(folder, run, config)
+    if logger is not None:
+        logger.log_hyperparams(hyperparameters(run.facts, config))
+    n_train = len(data.splits.train)
+    log.info("%s: %s training sentences, %s parameters", run.name, f"{n_train:,}", f"{n_params:,}")
+    if start is not None:
+        log.info("%s: continues from %s", run.name, start)
+        bring_best(start, folder / "checkpoints")
+    trainer.fit(classifier, datamodule=data, ckpt_path=start, weights_only=True)
+
+    # Test
+    if not checkpoint.best_model_path:
+        raise ValueError("trainer: no epoch was validated, so that none is best: allow at least one whole epoch")
+    best = read_checkpoint(checkpoint.best_model_path)
+    classifier.load_state_dict(best["state_dict"])
+    metrics = measure(evaluator, classifier, "val", data.val_dataloader())
+    metrics |= measure(evaluator, classifier, "test", data.test_dataloader())
+    probabilities = class_probabilities(evaluator, classifier, data.test_dataloader())
+
+    # Record
+    targets = data.encoded["test"].labels[: len(probabilities)]
+    write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), probabilities.tolist())
+    result = Result(
+        run=run.name,
+        status="ok",
+        pooling=str(run.facts.factors["pooling"]),
+        seed=config["seed"],
+        started=started,
+        seconds=round(checkpoint.seconds_before + time.perf_counter() - clock, 3),
+        factors=dict(run.facts.factors),
+        choices=dict(run.facts.choices),
+        overrides=dict(run.facts.overrides),
+        follows_seed=list(run.facts.follows_seed),
+        metrics=metrics,
+        best_epoch=best["epoch"] + 1,
+        n_test=len(targets),
+        majority_accuracy=data.majority_accuracy,
+        bayes_accuracy=data.bayes_accuracy,
+        n_params=n_params,
+        values_per_filter=getattr(classifier.model, "values_per_filter", None),
+        config_hash=config_hash(config),
+        group_hash=group_hash(config, run.facts.follows_seed),
+        history=checkpoint.history,
+        command=run.command,
+        device=device_name(trainer.strategy.root_device),
+        commit=code,
+        versions=versions(),
+    )
+    if logger is not None:
+        tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
+        best_epoch = {"val/best_acc": metrics["val/acc"], "val/best_epoch": result.best_epoch}
+        logger.log_metrics(tested | best_epoch, step=result.best_epoch)
+        logger.finalize("finished")
+    result.write(folder)
+    return result
+
+
+def checkpoint_to_continue(config: Mapping[str, Any], folder: Path) -> Path | None:
+    """Where training starts: the run's own last checkpoint, else that of `resume`, else None: from the beginning.
+
+    Raises:
+        ValueError: if `resume` is not the checkpoint of a run with the same settings, those of the trainer aside.
+    """
+    own = folder / "checkpoints" / "last.ckpt"
+    if own.exists() and not config.get("overwrite"):
+        return own
+    if not config.get("resume"):
+        return None
+    path = Path(config["resume"])
+    if config.get("overwrite") and path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"resume: {path} lies in the folder that overwrite=true empties")
+    before = read_checkpoint(path)[CONTENT]["config"]
+    fixed = [change for change in differences(before, config) if not change[0].startswith("trainer.")]
+    if fixed:
+        told = "; ".join(f"{name}: {old}, now {new}" for name, old, new in fixed[:5])
+        raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {told}")
+    return path
+
+
+def set_threads(threads: Any) -> None:
+    """Let torch use this number of CPU threads; None: as many as it chose itself."""
+    torch.set_num_threads(DEFAULT_THREADS if threads is None else integer("threads", threads, least=1))
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a device for people."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

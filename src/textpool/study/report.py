@@ -1,0 +1,128 @@
+"""Report a study: on the terminal, and as tables and figures in its folder."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from textpool.record import write_atomic
+from textpool.study import tables
+from textpool.study.compare import compare
+from textpool.study.grid import Grid, grid
+from textpool.study.read import read
+from textpool.study.theory import expect, surprises
+
+MOST_ROWS = 40  # up to which rows are shown on a terminal, and drawn as lines or points
+
+
+def report(
+    studies: Sequence[Path],
+    metric: str = "test/acc",
+    baseline: str = "max",
+    by: Sequence[str] | None = None,
+    theory: Mapping[str, Any] | None = None,
+    form: str = "table",
+) -> pd.DataFrame:
+    """Compare the runs of studies; show the table, and write tables and figures to the folder of a single study.
+
+    Args:
+        studies: folders of studies.
+        metric: see `compare`.
+        baseline: see `compare`.
+        by: see `compare`.
+        theory: what theory expects, see `textpool.study.theory.expect`.
+        form: `table`, or one of `tables.FORMATS`: then only this text is printed, and nothing is written.
+
+    Returns:
+        All runs, from `read`.
+
+    Raises:
+        ValueError: see `read` and `compare`.
+    """
+    runs = read(studies, () if theory is None else theory.get("given") or ())
+    comparison = compare(runs, metric, baseline, by)
+    if theory is not None:
+        comparison = expect(comparison, theory)
+    overview = grid(comparison)
+    if form != "table":
+        print(tables.FORMATS[form](comparison, overview), end="")
+        return runs
+    heading = tables.title([study.resolve().name for study in studies])
+    errors = [f"{run} {status}: {error}" for run, status, error in _failures(runs)]
+    show(comparison, overview, heading, errors)  # first: a full disk must not prevent it
+    if len(studies) == 1:
+        lines = surprises(comparison) if theory is not None else None
+        write(studies[0], runs, comparison, overview, tables.markdown(comparison, overview, heading, errors, lines))
+    return runs
+
+
+def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, markdown: str) -> None:
+    """Write `comparison.md`, `comparison.csv` (rows), `runs.csv` (every run) and `figures/`, and say where they are."""
+    from textpool.study import figures, heatmap  # late: matplotlib takes a second
+
+    write_atomic(study / "comparison.md", markdown)
+    write_atomic(study / "comparison.csv", tables.as_csv(comparison))
+    write_atomic(study / "runs.csv", tables.as_csv(runs.drop(columns=["folder", "history", "choices", "overrides"])))
+    shown = study.relative_to(Path.cwd()) if study.is_relative_to(Path.cwd()) else study
+    print(f"\ntable:   {shown}/comparison.md")
+    pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
+    if overview is None or len(comparison) <= MOST_ROWS:
+        pictures |= figures.draw(comparison, runs)
+    if figures.write(pictures, study / "figures"):
+        print(f"figures: {shown}/figures")
+    print(f"curves:  tensorboard --logdir {shown}")
+
+
+def show(comparison: pd.DataFrame, overview: Grid | None, heading: str, errors: Sequence[str] = ()) -> None:
+    """Print the table, or the grid where the table is too long."""
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    if overview is None or len(comparison) <= MOST_ROWS:
+        _show_rows(comparison, heading, console)
+    else:
+        for title, panel in overview.panels.items():
+            texts = (tables.grid_cells(overview, panel, intervals) for intervals in (True, False))
+            fitting = (table for table in (_rich(text, title or heading) for text in texts) if _fits(table, console))
+            console.print(next(fitting, Text(f"{title or heading}: too wide for this terminal")))
+        end = f"All {len(comparison):,} rows: comparison.md."
+        console.print(Text(f"{tables.grid_caption(comparison)} {end}"))
+    for error in errors:
+        console.print(Text(error, style="red"))
+
+
+def _show_rows(comparison: pd.DataFrame, heading: str, console: Console) -> None:
+    """Print the rows, without the least important columns where the terminal is too narrow for all."""
+    text, bad = tables.cells(comparison), [not seeds for seeds in comparison["seeds"]]
+    left_out: list[str] = []
+    for least in (name for name in tables.LEAST if name in text):
+        if _fits(_rich(text.drop(columns=left_out), heading), console):
+            break
+        left_out.append(least)
+    console.print(_rich(text.drop(columns=left_out), heading, bad))
+    if left_out:
+        console.print(Text(f"Too narrow here for {', '.join(left_out)}: see comparison.md."))
+    console.print(Text(tables.caption(comparison)))
+
+
+def _rich(text: pd.DataFrame, title: str, bad: Sequence[bool] = ()) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for name in text:
+        side = "left" if name in tables.LEFT else "right"
+        table.add_column(str(name).replace(" ", "\n", 1), justify=side, no_wrap=True)
+    for number, row in enumerate(text.itertuples(index=False)):
+        table.add_row(*map(Text, row), style="red" if number < len(bad) and bad[number] else "")
+    return table
+
+
+def _fits(table: Table, console: Console) -> bool:
+    return Console(width=1000).measure(table).maximum <= console.width
+
+
+def _failures(runs: pd.DataFrame) -> list[tuple[str, str, str]]:
+    failed = runs[runs["error"].notna()]
+    return list(failed[["run", "status", "error"]].itertuples(index=False, name=None))
