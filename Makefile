@@ -2,13 +2,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: compare test lint clean
+.PHONY: compare test quick lint clean
 
 compare: $(VENV)/installed  ## train and compare max, average and k-max pooling
 	$(BIN)/python scripts/train.py -m pooling=max,avg,kmax
 
 test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
 	$(BIN)/pytest
+
+quick: $(VENV)/installed-test  ## style and the tests that neither train nor start processes, in under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest tests -m "not slow"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Time every pooling against max, forwards and backwards: `python scripts/benchmark.py --device cuda`."""
+"""Time every pooling against max, forward and backward: `python scripts/benchmark.py --device cuda`."""
 
 import argparse
 import statistics
@@ -11,8 +11,8 @@ from torch.utils.benchmark import Timer
 
 
 def main() -> None:
-    """Print medians of interleaved rounds, as multiples of max: what else the machine does falls on all alike."""
-    parser = argparse.ArgumentParser(description="Time every pooling against max, forwards and backwards.")
+    """Print medians of interleaved rounds as multiples of max, so that other load on the machine affects all alike."""
+    parser = argparse.ArgumentParser(description="Time every pooling against max, forward and backward.")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()

@@ -14,6 +14,9 @@ from hydra.utils import instantiate
 from jaxtyping import install_import_hook
 from omegaconf import OmegaConf
 
+from textpool.facts import Facts
+from textpool.run.launch import facts_of
+
 install_import_hook(["textpool.pooling", "textpool.model", "textpool.data.batches"], "beartype.beartype")
 # No database and, in CI, no dice: a red run can be repeated, and no files are left behind.
 hypothesis.settings.register_profile(
@@ -34,6 +37,14 @@ def compose_config(*overrides: str, searchpath: Path | None = None) -> dict[str,
         config = OmegaConf.to_container(compose("train", [*extra, *overrides]), resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
+
+
+def facts_of_command(*overrides: str, swept: list[str] | None = None) -> Facts:
+    """The facts of a run as `train.py` finds them for a command line."""
+    shown = "null" if swept is None else f"[{','.join(swept)}]"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [*overrides, f"hydra.callbacks.study.swept={shown}"], return_hydra_config=True)
+    return facts_of(config, config.hydra)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,115 +1,184 @@
-"""Names of runs, and how Hydra's words are read."""
+"""Facts of runs, and the names made of them."""
 
-import subprocess
-import sys
+from typing import Any
 
 import pytest
+from conftest import facts_of_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.study.naming import count_jobs, parse_overrides, run_name, swept_names
-
-CHOICES = {"pooling": "kmax", "data": "sentiment", "optimizer": "adam"}
+from textpool.facts import (
+    Facts,
+    config_hash,
+    differences,
+    flatten,
+    group_hash,
+    hyperparameters,
+    label,
+    named,
+    setting_in_words,
+    short_names,
+)
 
 
 @pytest.mark.parametrize(
     ("overrides", "swept", "name"),
     [
-        ([], None, "kmax"),
+        ([], None, "max"),
         (["pooling=kmax"], ["pooling"], "kmax"),
         (["pooling=kmax", "k=5"], ["k"], "kmax-k5"),
         (["pooling=kmax", "k=5", "seed=1"], ["pooling", "k", "seed"], "kmax-k5-seed1"),
-        (["k=5", "seed=1"], [], "kmax-k5-seed1"),
-        (["optimizer.lr=0.1", "seed=1"], ["seed"], "kmax-seed1"),
-        (["~logger", "k=5"], None, "kmax-k5"),
-        (["pooling.k=5"], None, "kmax-k5"),
-        (["optimizer.lr=1e-3"], None, "kmax-lr0.001"),
-        (["data=sentiment"], None, "kmax-sentiment"),
-        (["model.window_mask=none"], None, "kmax-window_mask_none"),
-        (["model.kernel_sizes=[2,3]"], None, "kmax-kernel_sizes_2_3"),
-        (["data.train=../a/my file.csv"], None, "kmax-train_my_file.csv_eef4"),
-        (["study=mine", "overwrite=true", "experiment=lesson"], None, "kmax"),
-        (["+trainer.precision=bf16-mixed"], ["trainer.precision"], "kmax-precision_bf16_mixed"),
+        (["pooling=kmax", "seed=1", "k=5"], ["seed"], "kmax-k5-seed1"),
+        (["pooling=kmax", "pooling.k=5"], None, "kmax-k5"),
+        (["pooling=max", "k=5", "seed=1"], ["pooling", "k", "seed"], "max-seed1"),
+        (["pooling=local_max", "k=5", "pooling.region=20"], None, "local_max-k5-region20"),
+        (["optimizer.lr=0.1", "seed=1"], ["seed"], "max-seed1"),
+        (["optimizer.lr=1e-3"], None, "max-lr0.001"),
+        (["optimizer=adamw"], None, "max-adamw"),
+        (["data=sentiment"], None, "max-sentiment"),
+        (["data=order", "data.n_filler=16"], ["data", "data.n_filler"], "max-order-n_filler16"),
+        (["model.window_mask=none"], None, "max-window_mask_none"),
+        (["model.kernel_sizes=[2,3]"], None, "max-kernel_sizes_2_3"),
+        (["data.max_length=null"], None, "max-max_length_null"),
+        (["study=mine", "overwrite=true", "experiment=lesson", "threads=2"], None, "max"),
+        (["+trainer.precision=bf16-mixed"], ["trainer.precision"], "max-precision_bf16_mixed"),
+        (["~logger", "k=5"], None, "max"),
+        (["seed=1"], ["seed"], "max-seed1"),
+        (["data.seed=1"], ["data.seed"], "max-data.seed1"),
+        (["data.seed=${seed}", "seed=1"], ["seed"], "max-seed1"),
     ],
 )
-def test_run_names(overrides: list[str], swept: list[str] | None, name: str) -> None:
-    """Short, readable, with what was swept and no equals sign."""
-    assert run_name(CHOICES, overrides, swept, {"k": 3}) == name
+def test_folder_names(overrides: list[str], swept: list[str] | None, name: str) -> None:
+    """Folder names hold the pooling and what was swept, and are the same for commands that mean the same."""
+    assert facts_of_command(*overrides, swept=swept).folder_name == name
 
 
-def test_k_of_a_part() -> None:
-    """A strategy made of others depends on k where one of those does: its runs must not share a folder."""
-    parts = {"poolings": [{"_target_": "textpool.pooling.Max"}, {"_target_": "textpool.pooling.KMax", "k": 3}]}
-    assert run_name({"pooling": "max_kmax"}, ["k=5"], None, parts) == "max_kmax-k5"
-    assert run_name({"pooling": "max_kmax"}, ["k=5"], None, {"poolings": parts["poolings"][:1]}) == "max_kmax"
+def test_the_seed_of_the_data_is_not_the_seed_of_the_training() -> None:
+    """`seed=1` and `data.seed=1` are different runs: they have different folders and different factors."""
+    training, data = facts_of_command("seed=1"), facts_of_command("data.seed=1")
+    assert training.folder_name != data.folder_name
+    assert (training.seed, data.seed) == (1, 42)
+    assert "data.seed" not in training.factors
+    assert data.factors["data.seed"] == 1
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\\'\n\r\0"), max_size=300))
-def test_run_names_fit_every_file_system(value: str) -> None:
-    """Whatever a value holds."""
-    name = run_name(CHOICES, [f"data.train='{value}'"], None, {})
-    assert len(name) <= 80
-    assert not set(name) & set("=/ :*?\"'<>|,")
-
-
-def test_a_k_that_is_not_taken_is_not_named() -> None:
-    """Max with k=1 and with k=3 is one run, with one name."""
-    assert run_name({"pooling": "max"}, ["pooling=max", "k=3", "seed=1"], ["pooling", "k", "seed"], {}) == "max-seed1"
-
-
-def test_files_of_one_name_in_two_folders_stay_different() -> None:
-    """A sweep over en/train.txt and de/train.txt is two runs."""
-    names = {run_name(CHOICES, [f"data.train={folder}/train.txt"], None, {}) for folder in ("en", "de")}
-    assert len(names) == 2
-
-
-def test_long_names_stay_different() -> None:
-    """Cut, but not to the same."""
-    names = {run_name(CHOICES, [f"data.train='{'long' * 30}{i}'"], None, {}) for i in range(3)}
-    assert len(names) == 3
-
-
-def test_what_is_swept() -> None:
-    """Choices, ranges and globs; not what has one value."""
-    overrides = ["pooling=max,avg", "k=3", "seed=range(3)", "data=glob(*)", "+a.b=1,2", "model.kernel_sizes=[2,3]"]
-    assert swept_names(overrides) == ["pooling", "seed", "data", "a.b"]
-
-
-def test_overrides_as_values() -> None:
-    """Numbers stay numbers; the rest is text."""
-    overrides = ["k=5", "optimizer.lr=0.1", "+x.y=true", "pooling=max", "data.test=null", "model.kernel_sizes=[2,3]"]
-    assert parse_overrides(overrides) == {
-        "k": 5,
+def test_factors_of_a_run() -> None:
+    """Pooling with its own settings as used, data, model and what the command set; not the seed, not the study."""
+    facts = facts_of_command("pooling=local_avg", "k=5", "seed=3", "optimizer.lr=0.1", "study=mine", "data=order")
+    assert facts.factors == {
+        "pooling": "local_avg",
+        "data": "order",
+        "model": "textcnn",
+        "pooling.k": 5,
+        "pooling.region": 10,
         "optimizer.lr": 0.1,
-        "x.y": True,
-        "pooling": "max",
-        "data.test": None,
-        "model.kernel_sizes": "[2,3]",
+    }
+    assert (facts.seed, facts.choices["optimizer"]) == (3, "adam")
+
+
+def test_settings_of_a_nested_pooling_are_factors() -> None:
+    """A pooling made of others depends on k where one of them does."""
+    parts = "pooling.poolings=[{_target_:textpool.pooling.KMax,_partial_:true,k:${k}}]"
+    three, five = (facts_of_command("pooling=max_avg", parts, f"k={k}") for k in (3, 5))
+    assert (three.factors["pooling.poolings.0.k"], five.factors["pooling.poolings.0.k"]) == (3, 5)
+    assert three.folder_name != five.folder_name
+
+
+def test_what_follows_the_seed_is_no_factor() -> None:
+    """Data drawn anew with each seed belong to the same configuration: the seed is what tells them apart."""
+    runs = [facts_of_command("data.seed=${seed}", f"seed={seed}", swept=["seed"]) for seed in range(3)]
+    assert [run.factors for run in runs] == [runs[0].factors] * 3
+    assert all(set(run.follows_seed) == {"data.seed", "data.shuffle_seed"} for run in runs)
+    assert [run.folder_name for run in runs] == ["max-seed0", "max-seed1", "max-seed2"]
+
+
+def test_long_names_differ_and_keep_the_factors() -> None:
+    """A name that is cut stays unique; the factors, by which rows are grouped, are the same for every seed."""
+    path = "data.token_pattern='" + "long" * 30 + "'"
+    runs = [facts_of_command("data=text_file", "data.train=a.txt", path, f"seed={seed}") for seed in range(3)]
+    assert len({run.folder_name for run in runs}) == 3
+    assert all(len(run.folder_name) <= 80 for run in runs)
+    assert [run.factors for run in runs] == [runs[0].factors] * 3
+
+
+def test_values_that_differ_in_replaced_characters_have_different_names() -> None:
+    """File systems do not take every character: where one is replaced, a hash tells the values apart."""
+    names = {label({"pooling": "max", "data.x": value}, ["data.x"]) for value in ("a|b", "a&b", "a_b", "en/x", "de/x")}
+    assert len(names) == 5
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=300))
+def test_names_fit_every_file_system(value: str) -> None:
+    """Whatever a value holds, the folder name is short and has no character that a file system refuses."""
+    facts = Facts({"pooling": "max", "data.train": value}, 1, {"data.train": value})
+    assert 0 < len(facts.folder_name) <= 80
+    assert not set(facts.folder_name) & set("=/ :*?\"'<>|,\\\n\r")
+
+
+def test_short_names_are_unambiguous() -> None:
+    """The shortest end of a dotted name that no other name shares; `seed` always means that of the training."""
+    names = ["data.n_filler", "data.seed", "model.dropout", "a.dropout", "pooling.k", "pooling.poolings.0.k"]
+    assert short_names(names) == {
+        "data.n_filler": "n_filler",
+        "data.seed": "data.seed",
+        "model.dropout": "model.dropout",
+        "a.dropout": "a.dropout",
+        "pooling.k": "pooling.k",
+        "pooling.poolings.0.k": "0.k",
+        "seed": "seed",
     }
 
 
-def test_a_study_needs_neither_torch_nor_lightning() -> None:
-    """They take seconds to import: --help, errors in overrides and tables must not wait for them."""
-    code = (
-        "import sys; from textpool.study import launch, plots, table; print(*{'torch', 'lightning'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+def test_a_shared_setting_is_named_as_the_poolings_own() -> None:
+    """`k=5` and `pooling.k=5` both name the setting of the pooling; other overrides do not."""
+    factors = ["pooling", "data", "pooling.k", "pooling.region"]
+    assert named({"k": 5, "seed": 1}, factors) == ["pooling.k"]
+    assert named({"pooling.region": 3}, factors) == ["pooling.region"]
+    assert named({"data": "order"}, factors) == []
 
 
-@pytest.mark.parametrize(
-    ("overrides", "jobs"),
-    [
-        (["pooling=max,avg", "k=1,3,5", "study=mine"], 6),
-        (["seed=range(10)", "data=sentiment"], 10),
-        (["pooling=glob(*)"], 3),
-        (["pooling=glob(*,exclude=m*)", "seed=0,1"], 4),
-        (["k=1,3,5", "pooling=max", "k=2"], 1),  # the command wins over the experiment
-        (["model.kernel_sizes=[2,3],[4]"], 2),
-        (["optimizer.lr=interval(0.001,0.1)"], None),
-        ([], 1),
-    ],
-)
-def test_number_of_jobs(overrides: list[str], jobs: int | None) -> None:
-    """All combinations; what was given twice counts as it was given last."""
-    assert count_jobs(overrides, lambda group: ["avg", "kept", "max"] if group == "pooling" else []) == jobs
+def test_headings() -> None:
+    """An option of a config group stands alone, a setting behind its short name."""
+    names = ["data", "data.n_filler"]
+    assert setting_in_words("data", "order", names) == "order"
+    assert setting_in_words("data.n_filler", 16, names) == "n_filler 16"
+    assert setting_in_words("data.n_filler", None, names) == "n_filler none"
+
+
+def test_flatten() -> None:
+    """Nested settings by dotted names; lists of plain values are one value, Hydra's own keys are left out."""
+    settings = {"_target_": "x", "a": {"b": 1, "c": [1, 2]}, "d": [{"_target_": "y", "k": 3}, {"k": None}]}
+    assert flatten(settings) == {"a.b": 1, "a.c": "[1,2]", "d.0.k": 3, "d.1.k": None}
+
+
+def test_hyperparameters_are_the_same_columns_in_every_run_of_a_sweep() -> None:
+    """TensorBoard takes the columns of one run for all; what a run has no value for is None."""
+    swept = ["pooling", "k", "data.n_filler"]
+    kmax = facts_of_command("pooling=kmax", "k=5", "data=order", "data.n_filler=4", swept=swept)
+    maximum = facts_of_command("pooling=max", "k=5", "data=order", "data.n_filler=4", swept=swept)
+    config = {"optimizer": {"lr": 0.1}}
+    expected: dict[str, Any] = {"pooling": "kmax", "k": 5, "seed": 42, "lr": 0.1, "data": "order", "n_filler": 4}
+    assert hyperparameters(kmax, config) == expected
+    assert hyperparameters(maximum, config) == {**expected, "pooling": "max", "k": None}
+
+
+def test_hash_of_what_decides() -> None:
+    """Equal for configurations that mean the same: neither the order of keys nor the study nor an unused k counts."""
+    config = {"seed": 1, "pooling": {"k": 3}, "k": 3, "study": "a", "overwrite": False}
+    assert config_hash(config) == config_hash({"overwrite": True, "study": "b", "pooling": {"k": 3}, "seed": 1, "k": 5})
+    assert config_hash(config) != config_hash({**config, "seed": 2})
+    assert config_hash(config) != config_hash({**config, "pooling": {"k": 5}})
+
+
+def test_hash_of_a_group() -> None:
+    """Equal for runs that differ in the seed and in what follows it, and in nothing else."""
+    one, other = ({"seed": seed, "data": {"seed": seed, "n": 3}} for seed in (1, 2))
+    assert group_hash(one, ["data.seed"]) == group_hash(other, ["data.seed"])
+    assert group_hash(one, []) != group_hash(other, [])
+    assert group_hash(one, ["data.seed"]) != group_hash({**one, "data": {"seed": 1, "n": 4}}, ["data.seed"])
+
+
+def test_differences_are_named() -> None:
+    """By the name that an override would take; settings without influence on the numbers do not count."""
+    before, after = {"a": {"b": 1, "c": 2}, "d": 3, "study": "x"}, {"a": {"b": 1, "c": 5}, "e": {"f": 1}, "study": "y"}
+    assert differences(before, after) == [("a.c", 2, 5), ("d", 3, None), ("e.f", None, 1)]

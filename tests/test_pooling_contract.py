@@ -177,6 +177,7 @@ def test_gradient_is_the_derivative(make_pooling: Make) -> None:
     assert torch.autograd.gradcheck(lambda x: pooling(x, mask), (features.requires_grad_(),))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
 def test_compiles_without_graph_breaks(make_pooling: Make) -> None:
     """torch.compile gives one graph for all sizes, with the same values."""
@@ -188,6 +189,7 @@ def test_compiles_without_graph_breaks(make_pooling: Make) -> None:
         torch.testing.assert_close(compiled(features, mask), pooling(features, mask))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
 def test_exports_with_dynamic_shapes(make_pooling: Make) -> None:
     """torch.export gives one program for all batch sizes and lengths, with the same values."""

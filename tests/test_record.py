@@ -1,48 +1,55 @@
-"""What is written of a run, and what its folder may hold before."""
+"""The files of a run: written completely or not at all, and read with errors that name the file."""
 
 import csv
 from pathlib import Path
 
 import pytest
-import yaml
 
-from textpool.study.record import (
-    Result,
-    RunExistsError,
-    claim_folder,
-    config_hash,
-    differences,
-    finished_before,
-    write_atomic,
-    write_predictions,
-)
+from textpool.record import Result, is_fraction, read_predictions, write_atomic, write_predictions
 
 
 def result(run: str = "max", status: str = "ok") -> Result:
-    return Result(run, status, "max", 1, "hash", "2026-01-01T00:00:00.000+00:00", 1.5, metrics={"test/acc": 0.5})
+    started = "2026-01-01T00:00:00.000+00:00"
+    return Result(run, status, "max", 1, started, 1.5, {"pooling": "max"}, metrics={"test/acc": 0.5})
 
 
-def test_a_result_comes_back_as_written(tmp_path: Path) -> None:
-    """And leaves no draft behind."""
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """All fields come back, and no draft of the file is left."""
     result().write(tmp_path)
     assert Result.read(tmp_path) == result()
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
 
-@pytest.mark.parametrize("text", ['{"run": "max", "stat', "", "[]", '{"run": "max"}', '{"surprise": 1}', "\x00\x01"])
-def test_a_broken_result_is_named(tmp_path: Path, text: str) -> None:
-    """A file cut short, or of something else, gives one error that names it."""
+def test_metrics_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
+    """JSON has no NaN: such a file could not be read by other programs."""
+    found = result()
+    found.metrics = {"test/acc": 0.5, "test/loss": float("nan"), "val/loss": float("inf")}
+    found.write(tmp_path)
+    assert Result.read(tmp_path).metrics == {"test/acc": 0.5}
+
+
+@pytest.mark.parametrize("text", ['{"run": "max", "stat', "", "[]", '{"surprise": 1}', "\x00\x01", "null", "3"])
+def test_a_damaged_result_is_named(tmp_path: Path, text: str) -> None:
+    """A file that was cut, or that is something else, gives one error that names it."""
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(ValueError, match=r"result\.json: not the result of a run"):
         Result.read(tmp_path)
 
 
+def test_a_result_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
+    """Results without factors cannot be grouped: the error names the way out."""
+    (tmp_path / "result.json").write_text('{"run": "max", "status": "ok", "pooling": "max"}')
+    with pytest.raises(ValueError, match=r"result\.json: .*without factors: .*overwrite=true"):
+        Result.read(tmp_path)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk in the middle of writing must not cost the file that was there."""
+    """A disk that is full in the middle of writing must not cost the file that was there."""
     path = tmp_path / "result.json"
     path.write_text("old")
 
-    def full(self: Path, text: str, encoding: str) -> int:
+    def full(self: Path, text: str, **options: str) -> int:
+        self.write_bytes(text.encode()[:1])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
@@ -50,94 +57,35 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write_atomic(path, "new")
     monkeypatch.undo()
     assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_predictions_by_hand(tmp_path: Path) -> None:
-    """Index, names of the classes, and the probability of each; commas in names are quoted."""
-    path = tmp_path / "predictions.csv"
-    write_predictions(path, ["no", "yes, sir"], [1, 0], [[0.25, 0.75], [0.5, 0.5]])
-    with path.open() as file:
+    """Index, names of the classes, and the probability of each; names with commas are quoted."""
+    write_predictions(tmp_path / "predictions.csv", ["no", "yes, sir"], [1, 0], [[0.25, 0.75], [0.5, 0.5]])
+    with (tmp_path / "predictions.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows == [
         ["index", "label", "predicted", "p(no)", "p(yes, sir)"],
         ["0", "yes, sir", "yes, sir", "0.25", "0.75"],
         ["1", "no", "no", "0.5", "0.5"],
     ]
+    assert read_predictions(tmp_path) == (["yes, sir", "no"], [True, True])
 
 
-def test_hash_of_what_decides() -> None:
-    """The same for configurations that mean the same; the order of keys and the place of the run do not count."""
-    config = {"seed": 1, "pooling": {"k": 3}, "k": 3, "study": "a", "overwrite": False}
-    assert config_hash(config) == config_hash({"overwrite": True, "study": "b", "pooling": {"k": 3}, "seed": 1, "k": 5})
-    assert config_hash(config) != config_hash({**config, "seed": 2})
-    assert config_hash(config) != config_hash({**config, "pooling": {"k": 5}})
+@pytest.mark.parametrize("content", [None, b"", b"index,label\n0,a\n", b"\xff\xfe\x00"])
+def test_predictions_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    """A missing or damaged file is no reason for a comparison to fail."""
+    if content is not None:
+        (tmp_path / "predictions.csv").write_bytes(content)
+    assert read_predictions(tmp_path) is None
 
 
-def test_differences_are_named() -> None:
-    """By the name that an override would take."""
-    before, after = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 5}, "e": {"f": 1}}
-    assert differences(before, after) == ["a.c: 2, now 5", "d: 3, now None", "e: None, now {'f': 1}"]
-
-
-def leave(folder: Path, config: dict[str, object], status: str | None) -> None:
-    """Make a folder look like one in which a run was."""
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    for name in ("events.out.tfevents.1", "predictions.csv", "checkpoints/last.ckpt", "notes.txt"):
-        (folder / name).write_text(name)
-    if status:
-        result(status=status).write(folder)
-
-
-def test_a_new_folder_is_made(tmp_path: Path) -> None:
-    """With the configuration in it, and what the command said."""
-    folder = tmp_path / "a" / "b"
-    assert finished_before(folder, {"seed": 1}) is None
-    claim_folder(folder, {"seed": 1}, ["seed=1"])
-    assert yaml.safe_load((folder / "config.yaml").read_text()) == {"seed": 1}
-    assert yaml.safe_load((folder / "overrides.yaml").read_text()) == ["seed=1"]
-
-
-def test_a_finished_run_is_given_back(tmp_path: Path) -> None:
-    """Wherever the study and however it is shown."""
-    leave(tmp_path / "max", {"seed": 1, "study": "old"}, "ok")
-    assert finished_before(tmp_path / "max", {"seed": 1, "study": "new"}) == result()
-
-
-def test_a_broken_run_keeps_its_checkpoint(tmp_path: Path) -> None:
-    """To go on from."""
-    leave(tmp_path / "max", {"seed": 1}, None)
-    assert finished_before(tmp_path / "max", {"seed": 1}) is None
-    claim_folder(tmp_path / "max", {"seed": 1})
-    assert (tmp_path / "max" / "checkpoints" / "last.ckpt").exists()
-
-
-@pytest.mark.parametrize(("config", "status"), [({"seed": 1}, "failed"), ({"seed": 2, "overwrite": True}, "ok")])
-def test_a_failed_or_replaced_run_starts_anew(tmp_path: Path, config: dict[str, object], status: str) -> None:
-    """Old curves and checkpoints go; what a user put there stays."""
-    leave(tmp_path / "max", {"seed": 1}, status)
-    assert finished_before(tmp_path / "max", config) is None
-    claim_folder(tmp_path / "max", config)
-    left = {file.name for file in (tmp_path / "max").rglob("*") if file.is_file()}
-    assert left == {"config.yaml", "overrides.yaml", "notes.txt"}
-
-
-@pytest.mark.parametrize("status", ["ok", "failed", None])
-def test_another_run_is_not_overwritten(tmp_path: Path, status: str | None) -> None:
-    """The difference is named, and the way out."""
-    leave(tmp_path / "max", {"seed": 1}, status)
-    with pytest.raises(RunExistsError, match=r"seed: 1, now 2.*overwrite=true"):
-        finished_before(tmp_path / "max", {"seed": 2})
-
-
-def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
-    """But those of the trainer; its old result goes, for it is no longer that run's."""
-    before = {"seed": 1, "trainer": {"max_epochs": 2}}
-    longer = {"seed": 1, "trainer": {"max_epochs": 4}, "resume": "last.ckpt"}
-    leave(tmp_path / "max", before, "ok")
-    with pytest.raises(RunExistsError, match=r"resume: .*seed: 1, now 2"):
-        finished_before(tmp_path / "max", {**longer, "seed": 2})
-    assert finished_before(tmp_path / "max", longer) is None
-    claim_folder(tmp_path / "max", longer)
-    assert (tmp_path / "max" / "checkpoints" / "last.ckpt").exists()
-    assert not (tmp_path / "max" / "result.json").exists()
+def test_direction_of_metrics() -> None:
+    """Losses are better when lower and no fractions; all other metrics are fractions."""
+    assert [is_fraction(name) for name in ("test/acc", "test/f1", "test/auroc", "val/loss")] == [
+        True,
+        True,
+        True,
+        False,
+    ]

@@ -74,7 +74,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if {"config", "vocabulary", "labels"} <= set(checkpoint[CONTENT]) and "state_dict" in checkpoint:
             return checkpoint
-    except (UnpicklingError, KeyError, TypeError, EOFError, RuntimeError) as error:
+    except (UnpicklingError, KeyError, TypeError, EOFError, RuntimeError, OSError) as error:
         raise ValueError(f"{path}: not a checkpoint of textpool ({type(error).__name__})") from error
     raise ValueError(f"{path}: not a checkpoint of textpool")
 

@@ -61,7 +61,7 @@ class Facts:
             overrides: what the command set, setting → value.
             swept: settings that have several values in this sweep.
         """
-        settings, others = flatten(config), flatten(reseeded)
+        settings, others = flatten(decisive(config)), flatten(decisive(reseeded))
         follows = [name for name, value in settings.items() if value != others.get(name) and name != "seed"]
         names = [*GROUPS, *(name for name in settings if is_own(name)), *overrides]
         factors = {

@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Compose
+from conftest import Compose, facts_of_command
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from textpool.study.record import Result, Run, RunExistsError
-from textpool.training import train
+from textpool.record import Result
+from textpool.run.folder import Run, RunExistsError
+from textpool.run.training import train
 
+pytestmark = pytest.mark.slow
+
+BEST_FIRST = ("data.n_train=192", "data.n_val=64", "data.n_test=64", "monitor=val/loss", "mode=max")  # always epoch 1
 SMALL = ("data.n_train=192", "data.n_val=64", "data.n_test=64", "trainer.max_epochs=3")
 
 
 def run(config: Compose, folder: Path, *overrides: str, small: tuple[str, ...] = SMALL) -> Result:
-    settings = config(*small, *overrides)
-    pooling = next((word.split("=")[1] for word in overrides if word.startswith("pooling=")), "max")
-    return train(settings, Run(folder, {"pooling": pooling, "data": "sentiment"}, {"pooling": pooling}))
+    given = [*small, *overrides]
+    return train(config(*given), Run(folder, facts_of_command(*given), given))
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -74,6 +77,8 @@ def test_what_tensorboard_gets(config: Compose, tmp_path: Path) -> None:
     values = content["_hparams_/session_start_info"].session_start_info.hparams
     assert (values["pooling"].string_value, values["k"].number_value, values["seed"].number_value) == ("kmax", 2, 42)
     assert values["lr"].number_value == 0.003
+    columns = [info.name for info in content["_hparams_/experiment"].experiment.hparam_infos]
+    assert columns == ["pooling", "k", "seed", "lr", "data"]
     assert "custom_scalars__config__" in events.Tags()["tensors"]
 
 
@@ -94,25 +99,99 @@ def test_kmax_with_k_1_is_max_to_the_last_digit(config: Compose, tmp_path: Path)
     assert numbers(run(config, tmp_path / "max")) == numbers(run(config, tmp_path / "kmax", "pooling=kmax", "k=1"))
 
 
-def test_a_resumed_run_is_the_unbroken_run(config: Compose, tmp_path: Path) -> None:
-    """Stopped after two of four epochs and gone on with: order, dropout, optimiser and best epoch are the same."""
-    unbroken = run(config, tmp_path / "unbroken", "trainer.max_epochs=4")
-    run(config, tmp_path / "broken", "trainer.max_epochs=2")
-    checkpoint = tmp_path / "broken" / "checkpoints" / "last.ckpt"
-    resumed = run(config, tmp_path / "broken", "trainer.max_epochs=4", f"resume='{checkpoint}'")
-    assert numbers(resumed) == numbers(unbroken)
-    one, other = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("unbroken", "broken"))
+def test_a_resumed_run_is_the_uninterrupted_run(config: Compose, tmp_path: Path) -> None:
+    """Two epochs, then two more from the checkpoint: order, dropout, optimiser, best epoch and history are the same."""
+    whole = run(config, tmp_path / "whole", "trainer.max_epochs=4")
+    first = run(config, tmp_path / "first", "trainer.max_epochs=2")
+    checkpoint = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    resumed = run(config, tmp_path / "resumed", "trainer.max_epochs=4", f"resume='{checkpoint}'")
+    assert numbers(resumed) == numbers(whole)
+    assert resumed.history == whole.history
+    assert Result.read(tmp_path / "first") == first
+    one, other = (weights(tmp_path / name / "checkpoints" / "best.ckpt") for name in ("whole", "resumed"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_broken_run_goes_on_by_itself(config: Compose, tmp_path: Path) -> None:
-    """Killed between two epochs: no result, but a checkpoint. The same command finishes it."""
-    unbroken = run(config, tmp_path / "unbroken")
+def test_the_best_epoch_may_lie_before_the_resumption(config: Compose, tmp_path: Path) -> None:
+    """A run that gets worse after it is resumed still has the best checkpoint of the epochs before."""
+    first = run(config, tmp_path / "first", "trainer.max_epochs=3", small=BEST_FIRST)
+    checkpoint = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    longer = ("trainer.max_epochs=4", f"resume='{checkpoint}'")
+    resumed = run(config, tmp_path / "resumed", *longer, small=BEST_FIRST)
+    assert (resumed.best_epoch, resumed.metrics) == (first.best_epoch, first.metrics)
+
+
+def test_resume_refuses_other_settings(config: Compose, tmp_path: Path) -> None:
+    """The state of the optimiser belongs to the settings of the checkpoint; only the trainer's may change."""
+    run(config, tmp_path / "first")
+    checkpoint = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    with pytest.raises(ValueError, match=r"resume: expected the settings of .*optimizer\.lr: 0\.003, now 0\.01"):
+        run(config, tmp_path / "other", f"resume='{checkpoint}'", "optimizer.lr=0.01")
+    with pytest.raises(ValueError, match=r"README\.md: not a checkpoint of textpool"):
+        run(config, tmp_path / "other", f"resume='{Path(__file__).parents[2] / 'README.md'}'")
+    assert not (tmp_path / "other" / "config.yaml").exists()
+
+
+def test_an_interrupted_run_continues(config: Compose, tmp_path: Path) -> None:
+    """Killed between two epochs, it has no result but a checkpoint: the same command finishes it."""
+    whole = run(config, tmp_path / "whole")
     folder = tmp_path / "broken"
     run(config, folder, "trainer.max_epochs=2")
     (folder / "result.json").unlink()
-    (folder / "config.yaml").write_text((tmp_path / "unbroken" / "config.yaml").read_text())
-    assert numbers(run(config, folder)) == numbers(unbroken)
+    (folder / "config.yaml").write_text((tmp_path / "whole" / "config.yaml").read_text())
+    continued = run(config, folder)
+    assert numbers(continued) == numbers(whole)
+    assert continued.history == whole.history
+
+
+def test_a_failed_run_starts_anew(config: Compose, tmp_path: Path) -> None:
+    """Its checkpoints may be those of a bug that has been mended since."""
+    whole = run(config, tmp_path / "whole")
+    folder = tmp_path / "max"
+    run(config, folder, "trainer.max_epochs=2")
+    failed = Result.read(folder)
+    failed.status = "failed"
+    failed.write(folder)
+    (folder / "config.yaml").write_text((tmp_path / "whole" / "config.yaml").read_text())
+    again = run(config, folder)
+    assert (again.status, numbers(again), again.history) == ("ok", numbers(whole), whole.history)
+
+
+def test_a_run_replaced_in_its_own_folder(config: Compose, tmp_path: Path) -> None:
+    """A longer run may replace the run whose checkpoint it starts from: the old files stay until it has finished."""
+    whole = run(config, tmp_path / "whole", "trainer.max_epochs=4")
+    folder = tmp_path / "max"
+    run(config, folder, "trainer.max_epochs=2")
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    longer = run(config, folder, "trainer.max_epochs=4", f"resume='{checkpoint}'", "overwrite=true")
+    assert (numbers(longer), longer.history) == (numbers(whole), whole.history)
+    assert Result.read(folder) == longer
+    assert not (folder / ".replacement").exists()
+    (folder / "result.json").unlink()
+    with pytest.raises(ValueError, match="lies in the folder of this run, which starts anew"):
+        run(config, folder, "trainer.max_epochs=5", f"resume='{checkpoint}'", "overwrite=true")
+
+
+@pytest.mark.parametrize("wrong", ["+trainer.nonsense=1", "+trainer.precision=nope", "optimizer.lr=1e30", "mode=x"])
+def test_a_failing_run_does_not_replace_a_finished_one(config: Compose, tmp_path: Path, wrong: str) -> None:
+    """Whether it fails before the training or in the middle of it, every file of the finished run stays."""
+    folder = tmp_path / "max"
+    run(config, folder)
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with pytest.raises(Exception, match=r"nonsense|nope|train/loss became|mode"):
+        run(config, folder, wrong, "overwrite=true")
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert run(config, folder) == Result.read(folder)  # and it is still found finished
+
+
+@pytest.mark.parametrize("value", ["no", "off", "'false'", "1", "null"])
+def test_overwrite_is_a_switch(config: Compose, tmp_path: Path, value: str) -> None:
+    """Anything but true and false is refused before anything is touched: `no` must not mean true."""
+    folder = tmp_path / "max"
+    first = run(config, folder)
+    with pytest.raises(ValueError, match="overwrite: expected true or false"):
+        run(config, folder, "optimizer.lr=0.01", f"overwrite={value}")
+    assert Result.read(folder) == first
 
 
 def test_what_is_finished_is_not_run_again(config: Compose, tmp_path: Path) -> None:
@@ -124,7 +203,7 @@ def test_what_is_finished_is_not_run_again(config: Compose, tmp_path: Path) -> N
 
 
 def test_another_run_in_the_same_folder_is_refused(config: Compose, tmp_path: Path) -> None:
-    """The difference is named and nothing is lost; overwrite=true replaces the run and all it left."""
+    """The difference is named and nothing is lost; overwrite=true replaces the run with all its files."""
     folder = tmp_path / "max"
     first = run(config, folder)
     with pytest.raises(RunExistsError, match=r"optimizer\.lr: 0\.003, now 0\.01"):
@@ -137,7 +216,7 @@ def test_another_run_in_the_same_folder_is_refused(config: Compose, tmp_path: Pa
 
 
 def test_of_equal_epochs_the_one_with_lower_loss_is_best(config: Compose, tmp_path: Path) -> None:
-    """An easy task is at 100 % from an early epoch on; the earliest is a matter of luck."""
+    """An easy task is at 100 % from an early epoch on; which epoch is the earliest is a matter of chance."""
     result = run(config, tmp_path / "max", "trainer.max_epochs=12", "data.n_train=1280")
     events = EventAccumulator(str(tmp_path / "max")).Reload()
     curve = zip(events.Scalars("val/acc"), events.Scalars("val/loss"), strict=True)
@@ -148,7 +227,7 @@ def test_of_equal_epochs_the_one_with_lower_loss_is_best(config: Compose, tmp_pa
 
 @pytest.mark.parametrize("debug", ["one_batch", "overfit"])
 def test_debug_settings(config: Compose, tmp_path: Path, debug: str) -> None:
-    """Both run to the end; a model that overfits a batch knows it by heart."""
+    """Both run to the end; a model that overfits one batch reaches a training loss near 0."""
     result = run(config, tmp_path / debug, f"debug={debug}", small=())
     assert result.status == "ok"
     if debug == "overfit":
@@ -157,7 +236,7 @@ def test_debug_settings(config: Compose, tmp_path: Path, debug: str) -> None:
 
 
 def test_early_stopping(config: Compose, tmp_path: Path) -> None:
-    """A run that gets no better ends before its last epoch."""
+    """A run that does not improve any more ends before its last epoch."""
     options = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=0.5")
     run(config, tmp_path / "max", *options, "trainer.max_epochs=30")
     events = EventAccumulator(str(tmp_path / "max")).Reload()
@@ -165,7 +244,7 @@ def test_early_stopping(config: Compose, tmp_path: Path) -> None:
 
 
 def test_without_a_logger(config: Compose, tmp_path: Path) -> None:
-    """`~logger` writes no events, and all the rest."""
+    """`~logger` writes no events, but all other files."""
     run(config, tmp_path / "max", "~logger")
     assert not list((tmp_path / "max").glob("events*"))
     assert json.loads((tmp_path / "max" / "result.json").read_text())["status"] == "ok"

@@ -17,7 +17,7 @@ from textpool.build import CONTENT, build_classifier, build_data, content, read_
 from textpool.checks import integer, switch
 from textpool.facts import config_hash, differences, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, silence_lightning
-from textpool.record import PREDICTIONS, Result, write_predictions
+from textpool.record import PREDICTIONS, RESULT, Result, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, claim, finished_before, publish, working_folder
 from textpool.run.progress import progress_callback
@@ -72,7 +72,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     # Build: everything that can be wrong with the settings fails here, before a file of an earlier run is touched.
     integer("seed", config["seed"], least=0)
     set_threads(config.get("threads"))
-    start = checkpoint_to_continue(config, folder)
+    start = starting_point(config, run.folder)
     seed_everything(config["seed"], verbose=False)
     data = build_data(config)
     data.setup()
@@ -145,25 +145,26 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     return result
 
 
-def checkpoint_to_continue(config: Mapping[str, Any], folder: Path) -> Path | None:
-    """Where training starts: the run's own last checkpoint, else that of `resume`, else None: from the beginning.
+def starting_point(config: Mapping[str, Any], folder: Path) -> Path | None:
+    """The checkpoint from which a run starts: its own after an interruption, else that of `resume`, else none.
 
     Raises:
         ValueError: if `resume` is not the checkpoint of a run with the same settings, those of the trainer aside.
     """
     own = folder / "checkpoints" / "last.ckpt"
-    if own.exists() and not config.get("overwrite"):
+    interrupted = own.exists() and not (folder / RESULT).exists()  # a run that failed starts anew
+    if interrupted and not config.get("overwrite"):
         return own
     if not config.get("resume"):
         return None
     path = Path(config["resume"])
-    if config.get("overwrite") and path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"resume: {path} lies in the folder that overwrite=true empties")
+    if path.resolve().is_relative_to(folder.resolve()) and working_folder(folder) == folder:
+        raise ValueError(f"resume: {path} lies in the folder of this run, which starts anew: choose another study=…")
     before = read_checkpoint(path)[CONTENT]["config"]
     fixed = [change for change in differences(before, config) if not change[0].startswith("trainer.")]
     if fixed:
-        told = "; ".join(f"{name}: {old}, now {new}" for name, old, new in fixed[:5])
-        raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {told}")
+        changes = "; ".join(f"{name}: {old}, now {new}" for name, old, new in fixed[:5])
+        raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {changes}")
     return path
 
 

@@ -13,6 +13,8 @@ import pytest
 import torch
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow  # every test starts processes
+
 SMALL = ("data.n_train=128", "data.n_val=64", "data.n_test=64", "trainer.max_epochs=2")
 Done = subprocess.CompletedProcess[str]
 
@@ -48,7 +50,7 @@ def test_a_sweep_survives_a_failing_job(sweep: tuple[Path, Done]) -> None:
     assert statuses == {"max": "ok", "kmax-k0": "failed", "kmax-k3": "ok"}
     assert "Traceback" in (cwd / "logs" / "first" / "kmax-k0" / "train.log").read_text()
     table = (cwd / "logs" / "first" / "comparison.md").read_text()
-    assert "| kmax-k0 | failed |" in table
+    assert re.search(r"^\| kmax-k0 +\| failed +\|", table, flags=re.MULTILINE)
     assert "tensorboard --logdir logs/first" in done.stdout
     assert done.stdout.count("finished before") == 1
 
@@ -116,7 +118,8 @@ def test_errors_of_the_other_scripts(tmp_path: Path, name: str, arguments: list[
         (["data.train=missing.txt"], "Could not override 'data.train'"),
         (["data=text_file", "data.train=missing.txt"], "error: missing.txt: no such file"),
         (["data=text_file"], "error: data.train: a value is needed"),
-        (["resume=missing.ckpt"], "error: resume: expected the path of a checkpoint"),
+        (["resume=missing.ckpt"], "error: missing.ckpt: no such file: expected a checkpoint"),
+        (["overwrite=no"], "error: overwrite: expected true or false, got 'no'"),
         (["pooling._target_=nowhere.Mine"], "No module named 'nowhere'"),
     ],
 )
@@ -168,7 +171,15 @@ def test_a_strategy_from_outside(tmp_path: Path) -> None:
     my_range(tmp_path)
     done = train("-m", "--config-dir", "my_conf", "pooling=max,range", "study=mine", cwd=tmp_path, path=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "| range |" in (tmp_path / "logs" / "mine" / "comparison.md").read_text()
+    assert "| range " in (tmp_path / "logs" / "mine" / "comparison.md").read_text()
+    best = "logs/mine/range/checkpoints/best.ckpt"
+    refused = script("predict", best, "a film", cwd=tmp_path, path=tmp_path)
+    assert "my_poolings.Range is not of textpool, torch, lightning" in refused.stderr
+    assert "add --allow my_poolings" in refused.stderr
+    allowed = script("predict", best, "a film", "--allow", "my_poolings", cwd=tmp_path, path=tmp_path)
+    assert allowed.stdout.rstrip().endswith("a film")
+    measured = script("evaluate", best, "--allow", "my_poolings", cwd=tmp_path, path=tmp_path)
+    assert json.loads(measured.stdout)["sentences"] == 64
     contract = [sys.executable, "-m", "pytest", "tests/test_pooling_contract.py", "-p", "no:cacheprovider"]
     checked = subprocess.run(
         [*contract, "--config-dir", str(tmp_path / "my_conf"), "-k", "range and not compiles"],
@@ -190,9 +201,10 @@ def test_a_strategy_from_outside_on_every_task(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "16 of 16 runs" in done.stdout
     table = (tmp_path / "logs" / "tasks" / "comparison.md").read_text()
-    assert "|  | needle | tone | twice | count | proportion | order | position | spread |" in table
-    assert re.search(r"^\| range( \| [0-9.]+ ±[0-9.]+){8} \|$", table, flags=re.MULTILINE)
-    assert re.search(r"^\| best reachable \| 100\.0 \| 86\.1 \|", table, flags=re.MULTILINE)
+    tasks = ["needle", "tone", "twice", "count", "proportion", "order", "position", "spread"]
+    assert re.search(r"^\| +\| +" + r" \| +".join(tasks) + r" \|$", table, flags=re.MULTILINE)
+    assert re.search(r"^\| range +(\| +[0-9.]+ ±[0-9.]+ +){8}\|$", table, flags=re.MULTILINE)
+    assert re.search(r"^\| best reachable +\| +100\.0 \| +86\.1 \|", table, flags=re.MULTILINE)
     picture = (tmp_path / "logs" / "tasks" / "figures" / "grid.svg").read_text()
     assert "<!-- range -->" in picture
 
@@ -217,15 +229,50 @@ def test_own_text(tmp_path: Path) -> None:
 
 
 def test_resume(tmp_path: Path) -> None:
-    """A run goes on in its own folder with its own settings, and what the command adds."""
-    train("pooling=kmax", "k=2", "study=broken", cwd=tmp_path)
-    [folder] = [path.parent for path in (tmp_path / "logs" / "broken").glob("*/result.json")]
-    done = script("train", f"resume={folder}/checkpoints/last.ckpt", "trainer.max_epochs=3", cwd=tmp_path)
+    """A longer run starts from the checkpoint of a shorter one and becomes a run of its own beside it."""
+    train("pooling=kmax", "k=2", "study=mine", cwd=tmp_path)
+    [short] = [path.parent for path in (tmp_path / "logs" / "mine").glob("*/result.json")]
+    before = (short / "result.json").read_bytes()
+    checkpoint = f"resume={short}/checkpoints/last.ckpt"
+    done = script(
+        "train", "pooling=kmax", "k=2", "study=mine", *SMALL[:3], "trainer.max_epochs=3", checkpoint, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
-    assert "goes on from" in done.stdout
-    assert len(result(tmp_path, "broken", folder.name)["history"]["val/acc"]) == 3
-    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["broken"]
-    assert result(tmp_path, "broken", folder.name)["values_per_filter"] == 2
+    assert "continues from" in done.stdout
+    name = short.name.replace("max_epochs2", "max_epochs3")
+    assert len(result(tmp_path, "mine", name)["history"]["val/acc"]) == 3
+    assert (short / "result.json").read_bytes() == before
+    refused = train("pooling=kmax", "k=3", checkpoint, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "resume: expected the settings of" in refused.stderr
+    assert "pooling.k: 2, now 3" in refused.stderr
+
+
+def test_seeds_of_training_and_data(tmp_path: Path) -> None:
+    """Data drawn anew with each seed make one row; a sweep over the seed of the data makes rows of their own."""
+    done = train("-m", "seed=range(3)", "data.seed=${seed}", "study=anew", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "logs" / "anew" / "comparison.csv").open() as file:
+        [row] = csv.DictReader(file)
+    assert (row["row"], row["seeds"], row["over"]) == ("max", "3", "seeds")
+    sentences = {(tmp_path / f"logs/anew/max-seed{seed}/predictions.csv").read_text()[:500] for seed in range(3)}
+    assert len(sentences) == 3
+    one = train("-m", "data.seed=1,2", "study=both", cwd=tmp_path)
+    two = train("-m", "seed=1,2", "study=both", cwd=tmp_path)
+    assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
+    names = {path.parent.name for path in (tmp_path / "logs" / "both").glob("*/result.json")}
+    assert names == {"max-data.seed1", "max-data.seed2", "max-seed1", "max-seed2"}
+    with (tmp_path / "logs" / "both" / "comparison.csv").open() as file:
+        rows = {row["row"]: row["seeds"] for row in csv.DictReader(file)}
+    assert rows == {"max-data.seed1": "1", "max-data.seed2": "1", "max-data.seed42": "2"}
+
+
+def test_a_setting_that_only_some_of_the_data_have(tmp_path: Path) -> None:
+    """One value of `n_filler` for several tasks needs no `++`, although the default data are another set."""
+    done = train("-m", "data=order,twice", "data.n_filler=4", "study=filler", "debug=one_batch", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in (tmp_path / "logs/filler").glob("*/result.json")} == {"max-order", "max-twice"}
+    assert result(tmp_path, "filler", "max-order")["factors"]["data.n_filler"] == 4
 
 
 def test_the_joblib_launcher(tmp_path: Path) -> None:
@@ -328,7 +375,7 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     again = train(*arguments, "study=killed", cwd=tmp_path, path=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("finished before") == 2
-    assert "dying-seed0: goes on from" in again.stdout
+    assert "dying-seed0: continues from" in again.stdout
     train(*arguments, "study=whole", cwd=tmp_path, path=tmp_path)
     tables = []
     for study in ("killed", "whole"):
@@ -340,22 +387,21 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(tables[0]) == 6
 
 
-def test_a_run_with_other_settings_is_not_let_in(tmp_path: Path) -> None:
-    """Exit status 1 and the difference; the run that is there, its log and its settings stay, and can be resumed."""
+def test_a_run_with_other_settings_is_refused(tmp_path: Path) -> None:
+    """Exit status 1 and the difference; every file of the run that is there stays, its log aside."""
     train("-m", "pooling=max", "study=mine", cwd=tmp_path)
-    before = {name: (tmp_path / "logs/mine/max" / name).read_bytes() for name in ("result.json", "overrides.yaml")}
+    folder = tmp_path / "logs" / "mine" / "max"
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != "train.log"}
     done = train("-m", "pooling=max,avg", "optimizer.lr=0.01", "study=mine", cwd=tmp_path)
     assert done.returncode == 1
     assert "max was not run: " in done.stderr
     assert "optimizer.lr: 0.003, now 0.01" in done.stderr
-    after = {name: (tmp_path / "logs/mine/max" / name).read_bytes() for name in before}
-    assert before == after
-    checkpoint = "resume=logs/mine/max/checkpoints/last.ckpt"
-    refused = script("train", checkpoint, "model.dropout=0.5", cwd=tmp_path)
-    assert refused.returncode == 1
-    assert "resume: a run goes on with its own settings" in refused.stderr
-    assert (tmp_path / "logs/mine/max/result.json").read_bytes() == before["result.json"]
-    assert script("train", checkpoint, "trainer.max_epochs=3", cwd=tmp_path).returncode == 0
+    failing = train("-m", "pooling=max", "+trainer.precision=nope", "overwrite=true", "study=mine", cwd=tmp_path)
+    assert failing.returncode == 1
+    assert {file: file.read_bytes() for file in before} == before
+    again = train("-m", "pooling=max", "study=mine", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "finished before" in again.stdout
 
 
 def test_several_devices_are_refused(tmp_path: Path) -> None:
@@ -373,5 +419,5 @@ def test_a_killed_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     arguments = ("-m", "--config-dir", "my_conf", *launcher, "pooling=dying", "seed=0,1", "study=killed")
     done = train(*arguments, cwd=tmp_path, path=tmp_path)
     assert done.returncode == 1
-    assert "broken off: the same command with study=killed goes on" in done.stderr
+    assert "interrupted: the same command with study=killed continues" in done.stderr
     assert "unfinished" in done.stdout
