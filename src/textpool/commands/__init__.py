@@ -1,0 +1,25 @@
+"""The commands: `textpool train` and `python scripts/train.py` are the same."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "train": "train one pooling, or compare many in a sweep",
+    "compare": "compare the runs of studies",
+    "predict": "classify sentences with a trained checkpoint",
+    "evaluate": "measure a trained checkpoint on labelled sentences",
+}
+
+
+def main() -> None:
+    """Run the command that the first argument names, with the arguments behind it."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name not in COMMANDS:
+        lines = "\n".join(f"  {command:10}{what}" for command, what in COMMANDS.items())
+        text = f"usage: textpool COMMAND …\n\ncommands:\n{lines}\n\n`textpool COMMAND --help` explains a command."
+        if name in ("--help", "-h"):
+            print(text)
+            return
+        sys.exit(f"error: no command {name!r}\n{text}")
+    sys.argv = [f"textpool {name}", *sys.argv[2:]]
+    import_module(f"textpool.commands.{name}").main()
