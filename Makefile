@@ -2,7 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: compare test quick lint clean
+.PHONY: help compare test quick lint clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 compare: $(VENV)/installed  ## train and compare max, average and k-max pooling
 	$(BIN)/python scripts/train.py -m pooling=max,avg,kmax
@@ -15,12 +18,12 @@ quick: $(VENV)/installed-test  ## style and the tests that neither train nor sta
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest tests -m "not slow"
 
-lint: $(VENV)/installed-test
+lint: $(VENV)/installed-test  ## linter, formatter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-clean:
+clean:  ## remove the virtual environment
 	rm -rf $(VENV)
 
 $(BIN)/python:

@@ -88,3 +88,22 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> Path:
+    """Max with one seed, and k-max with two k and two seeds, on three tasks with 16 and with 1 filler words.
+
+    Normalized accuracies with any number of filler words, from the best strategy to the worst:
+        kmax-k8: 0.95, 0.5125, 0.005 / 0.75; kmax-k3: 0.37, 0.5125, 0.005 / 0.75; max: 0.6, 0, 0.
+    """
+    from runs_on_disk import write_task  # pyright: ignore[reportMissingImports]  # a module of tests/study
+
+    for filler in (16, 1):
+        for k, order in ((3, 0.68), (8, 0.97)):
+            for data, accuracy in (("order", order), ("tone", 0.7), ("position", 0.25)):
+                for seed in (0, 1):
+                    write_task(tmp_path, data, accuracy + seed / 100, pooling="kmax", k=k, seed=seed, filler=filler)
+        for data, accuracy in (("order", 0.8), ("tone", 0.5), ("position", 0.25)):
+            write_task(tmp_path, data, accuracy, pooling="max", k=3, filler=filler)
+    return tmp_path

@@ -43,6 +43,8 @@ from textpool.facts import (
         (["study=mine", "overwrite=true", "experiment=lesson", "threads=2"], None, "max"),
         (["+trainer.precision=bf16-mixed"], ["trainer.precision"], "max-precision_bf16_mixed"),
         (["~logger", "k=5"], None, "max"),
+        (["monitor=val/loss", "mode=min"], None, "max-monitor_val_loss-mode_min"),
+        (["data=text_file", "data.train=../my file.csv"], None, "max-text_file-train_my_file.csv_417a"),
         (["seed=1"], ["seed"], "max-seed1"),
         (["data.seed=1"], ["data.seed"], "max-data.seed1"),
         (["data.seed=${seed}", "seed=1"], ["seed"], "max-seed1"),
@@ -94,7 +96,7 @@ def test_what_follows_the_seed_is_no_factor() -> None:
 
 def test_long_names_differ_and_keep_the_factors() -> None:
     """A name that is cut stays unique; the factors, by which rows are grouped, are the same for every seed."""
-    path = "data.token_pattern='" + "long" * 30 + "'"
+    path = "data.tokens='" + "long" * 30 + "'"
     runs = [facts_of_command("data=text_file", "data.train=a.txt", path, f"seed={seed}") for seed in range(3)]
     assert len({run.folder_name for run in runs}) == 3
     assert all(len(run.folder_name) <= 80 for run in runs)
@@ -157,7 +159,7 @@ def test_hyperparameters_are_the_same_columns_in_every_run_of_a_sweep() -> None:
     kmax = facts_of_command("pooling=kmax", "k=5", "data=order", "data.n_filler=4", swept=swept)
     maximum = facts_of_command("pooling=max", "k=5", "data=order", "data.n_filler=4", swept=swept)
     config = {"optimizer": {"lr": 0.1}}
-    expected: dict[str, Any] = {"pooling": "kmax", "k": 5, "seed": 42, "lr": 0.1, "data": "order", "n_filler": 4}
+    expected: dict[str, Any] = {"pooling": "kmax", "k": 5, "seed": 42, "lr": 0.1, "n_filler": 4}
     assert hyperparameters(kmax, config) == expected
     assert hyperparameters(maximum, config) == {**expected, "pooling": "max", "k": None}
 

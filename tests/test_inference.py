@@ -8,7 +8,17 @@ from conftest import Compose
 from lightning import Trainer
 
 from textpool.build import Trained, build_classifier, build_data
-from textpool.inference import QUIET, class_probabilities, evaluate, measure, predict
+from textpool.inference import (
+    QUIET,
+    class_probabilities,
+    evaluate,
+    evaluate_classes,
+    find_checkpoint,
+    measure,
+    per_class,
+    predict,
+    unknown_words,
+)
 
 
 @pytest.fixture
@@ -43,6 +53,55 @@ def test_the_label_is_the_class_with_the_highest_logit(trained: Trained) -> None
     [prediction] = predict(trained, ["a film"])
     assert prediction.label == "positive"
     assert prediction.probabilities["negative"] == pytest.approx(1 / (1 + 2.718281828), abs=1e-6)
+
+
+def test_metrics_of_each_class_by_hand() -> None:
+    """Precision, recall and F1 of four classes; c is never predicted, and d does not occur.
+
+    a: both predictions are correct, and 2 of 4 sentences are found. b: 1 of 3 predictions is correct, and the only
+    sentence is found.
+    """
+    targets = torch.tensor([0, 0, 0, 0, 1, 2])
+    predicted = torch.tensor([0, 0, 1, 3, 1, 1])
+    found = per_class(["a", "b", "c", "d"], targets, predicted)
+    assert found["a"] == pytest.approx({"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "count": 4})
+    assert found["b"] == pytest.approx({"precision": 1 / 3, "recall": 1.0, "f1": 0.5, "count": 1})
+    assert found["c"] == {"precision": 0, "recall": 0, "f1": 0, "count": 1}
+    assert found["d"] == {"precision": 0, "recall": 0, "f1": 0, "count": 0}
+    assert list(found) == ["a", "b", "c", "d"]
+
+
+def test_metrics_of_each_class_of_sentences(trained: Trained) -> None:
+    """The counts are those of the labels, and the recall is the share of each class that `predict` finds."""
+    sentences = trained.data.splits.test
+    predicted = predict(trained, [" ".join(sentence.words) for sentence in sentences])
+    found = evaluate_classes(trained, sentences, batch_size=3)
+    assert list(found) == ["negative", "positive"]
+    for label, metrics in found.items():
+        own = [p.label == label for p, sentence in zip(predicted, sentences, strict=True) if sentence.label == label]
+        assert metrics["count"] == len(own)
+        assert metrics["recall"] == pytest.approx(sum(own) / len(own))
+
+
+def test_unknown_words_of_sentences(trained: Trained) -> None:
+    """Words are those of the tokeniser, and those behind `max_length` do not count: the model does not see them."""
+    assert unknown_words(trained.data, ["a grat film film!", "", "Film"]) == [["grat", "film!"], [], ["Film"]]
+    trained.data.max_length = 3
+    assert unknown_words(trained.data, ["a grat film film!"]) == [["grat"]]
+
+
+def test_the_checkpoint_of_a_run(tmp_path: Path) -> None:
+    """The folder of a run, or its folder of checkpoints, means best.ckpt; the path of a file means that file."""
+    run = tmp_path / "first" / "max"
+    (run / "checkpoints").mkdir(parents=True)
+    for name in ("best", "last"):
+        (run / "checkpoints" / f"{name}.ckpt").touch()
+    assert find_checkpoint(run) == find_checkpoint(str(run / "checkpoints")) == run / "checkpoints" / "best.ckpt"
+    assert find_checkpoint(run / "checkpoints" / "last.ckpt") == run / "checkpoints" / "last.ckpt"
+    with pytest.raises(ValueError, match=r"first: no checkpoints/best\.ckpt .*; it has the runs .*/first/max$"):
+        find_checkpoint(tmp_path / "first")
+    with pytest.raises(ValueError, match=r"expected the folder of a run, such as logs/first/max, or the path of a ch"):
+        find_checkpoint(tmp_path)
 
 
 @pytest.mark.slow

@@ -73,6 +73,21 @@ def test_predictions_by_hand(tmp_path: Path) -> None:
     assert read_predictions(tmp_path) == (["yes, sir", "no"], [True, True])
 
 
+def test_predictions_hold_the_texts(tmp_path: Path) -> None:
+    """The text is the last column, whatever characters it has; a reader of the other columns is not affected.
+
+    Very long texts are cut: `csv.DictReader` would refuse the whole file. Half of a surrogate pair, which JSON allows,
+    has no UTF-8 code.
+    """
+    texts = ['so "bad",\nreally', "b" * 200_000, "caf\u00e9 \ud800"]
+    write_predictions(tmp_path / "predictions.csv", ["no", "yes"], [1, 0, 0], [[0.25, 0.75], [0.5, 0.5], [0, 1]], texts)
+    with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["index", "label", "predicted", "p(no)", "p(yes)", "text"]
+    assert [row["text"] for row in rows] == [texts[0], "b" * 100_000, "caf\u00e9 ?"]
+    assert read_predictions(tmp_path) == (["yes", "no", "no"], [True, True, False])
+
+
 @pytest.mark.parametrize("content", [None, b"", b"index,label\n0,a\n", b"\xff\xfe\x00"])
 def test_predictions_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     """A missing or damaged file is no reason for a comparison to fail."""

@@ -45,7 +45,7 @@ def test_a_sweep_survives_a_failing_job(sweep: tuple[Path, Done]) -> None:
     cwd, done = sweep
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
-    assert "kmax-k0 failed: k: expected an integer of at least 1, got 0" in done.stdout
+    assert "kmax-k0 failed: pooling.k: expected an integer of at least 1, got 0" in done.stdout
     statuses = {run: result(cwd, "first", run)["status"] for run in ("max", "kmax-k0", "kmax-k3")}
     assert statuses == {"max": "ok", "kmax-k0": "failed", "kmax-k3": "ok"}
     assert "Traceback" in (cwd / "logs" / "first" / "kmax-k0" / "train.log").read_text()
@@ -78,11 +78,15 @@ def test_the_scripts_around_a_checkpoint(sweep: tuple[Path, Done], tmp_path: Pat
     compared = script("compare", str(study), cwd=tmp_path)
     assert compared.returncode == 0
     assert "kmax-k3" in compared.stdout
+    refused = script("compare", str(study), "--baseline", "nope", cwd=tmp_path)
+    assert refused.stderr.startswith("error: baseline: expected one of max, kmax,")
+    assert "got 'nope'" in refused.stderr
 
     best = str(study / "kmax-k3" / "checkpoints" / "best.ckpt")
     measured = json.loads(script("evaluate", best, cwd=tmp_path).stdout)
     expected = result(cwd, "first", "kmax-k3")["metrics"]
     assert isinstance(expected, dict)
+    assert measured.pop("per_class") == result(cwd, "first", "kmax-k3")["per_class"]
     assert measured == pytest.approx({"sentences": 64} | {k: v for k, v in expected.items() if k.startswith("test/")})
 
     (tmp_path / "mine.csv").write_text("text,label\na great film,positive\nso very bad,negative\n")
@@ -112,10 +116,10 @@ def test_errors_of_the_other_scripts(tmp_path: Path, name: str, arguments: list[
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pooling=kmax", "k=0"], "error: k: expected an integer of at least 1, got 0"),
-        (["pooling=nonsense"], "Could not find 'pooling/nonsense'"),
-        (["model.kernel_sizes=[]"], "error: kernel_sizes: expected at least one kernel size"),
-        (["data.train=missing.txt"], "Could not override 'data.train'"),
+        (["pooling=kmax", "k=0"], "error: pooling.k: expected an integer of at least 1, got 0"),
+        (["pooling=nonsense"], "error: pooling: no option nonsense. Options: attention, avg, "),
+        (["model.kernel_sizes=[]"], "error: model.kernel_sizes: expected at least one kernel size"),
+        (["data.train=missing.txt"], "error: data.train: data=sentiment has no such setting: add data=text_file"),
         (["data=text_file", "data.train=missing.txt"], "error: missing.txt: no such file"),
         (["data=text_file"], "error: data.train: a value is needed"),
         (["resume=missing.ckpt"], "error: missing.ckpt: no such file: expected a checkpoint"),
@@ -281,7 +285,7 @@ def test_the_joblib_launcher(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert result(tmp_path, "parallel", "kmax-k3")["status"] == "ok"
     assert result(tmp_path, "parallel", "kmax-k0")["status"] == "failed"
-    assert "kmax-k0 failed: k: expected an integer" in done.stdout
+    assert "kmax-k0 failed: pooling.k: expected an integer" in done.stdout
 
 
 def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
@@ -419,5 +423,5 @@ def test_a_killed_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     arguments = ("-m", "--config-dir", "my_conf", *launcher, "pooling=dying", "seed=0,1", "study=killed")
     done = train(*arguments, cwd=tmp_path, path=tmp_path)
     assert done.returncode == 1
-    assert "interrupted: the same command with study=killed continues" in done.stderr
+    assert "interrupted: the same command continues it" in done.stderr
     assert "unfinished" in done.stdout

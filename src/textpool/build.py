@@ -1,13 +1,17 @@
 """The one place where a configuration becomes objects, and a checkpoint a classifier again."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning import Trainer
 from torch import nn
 
 from textpool.classifier import ADAM, TextClassifier
@@ -28,7 +32,8 @@ class Trained(NamedTuple):
 
 def build_data(config: Mapping[str, Any]) -> SentenceData:
     """The data that the section `data` describes, before `setup`."""
-    return instantiate(config["data"], _convert_="all")
+    with whole_names("data", config):
+        return instantiate(config["data"], _convert_="all")
 
 
 def build_model(config: Mapping[str, Any], data: SentenceData) -> nn.Module:
@@ -39,11 +44,28 @@ def build_model(config: Mapping[str, Any], data: SentenceData) -> nn.Module:
     """
     if not config["pooling"].get("_partial_"):
         raise ValueError("pooling: its YAML file needs the line `_partial_: true`: the model makes one per kernel size")
-    pooling = instantiate(config["pooling"], _convert_="all")
-    model = instantiate(config["model"], _convert_="all")(len(data.vocabulary), len(data.labels), pooling)
+    with whole_names("pooling", config):
+        factory = instantiate(config["pooling"], _convert_="all")
+
+    def pooling(channels: int) -> Pooling:
+        with whole_names("pooling", config):
+            try:
+                made = factory(channels)
+            except TypeError as error:
+                what = "a class with __init__(self, channels, …) and pool(self, features, mask)"
+                raise ValueError(f"pooling: expected {what}: {error}") from error
+        if not isinstance(made, Pooling):
+            raise ValueError(
+                f"pooling: {type(made).__name__} is no Pooling: derive its class from textpool.pooling.Pooling, and "
+                "write the method pool(self, features, mask)"
+            )
+        return made
+
+    with whole_names("model", config):
+        model = instantiate(config["model"], _convert_="all")(len(data.vocabulary), len(data.labels), pooling)
     if getattr(model, "needs_fixed_length", False) and not data.fixed_length:
         raise ValueError(
-            "window_mask: with none the padding counts, and must not depend on the rest of a batch: "
+            "model.window_mask: with none the padding counts, and must not depend on the rest of a batch: "
             "set data.pad_to=max_length and data.max_length"
         )
     return model
@@ -52,9 +74,71 @@ def build_model(config: Mapping[str, Any], data: SentenceData) -> nn.Module:
 def build_classifier(config: Mapping[str, Any], data: SentenceData) -> TextClassifier:
     """The classifier that a configuration describes, with weights drawn from torch's global generator."""
     model = build_model(config, data)
-    scheduler = instantiate(config["scheduler"]) if config.get("scheduler") else None
-    optimizer = instantiate(config["optimizer"])
+    scheduler = None
+    with whole_names("optimizer", config):
+        optimizer = instantiate(config["optimizer"], _convert_="all")
+        trial = optimizer(model.parameters())  # to learn now whether its settings are allowed
+    if config.get("scheduler"):
+        with whole_names("scheduler", config):
+            scheduler = instantiate(config["scheduler"], _convert_="all")
+            scheduler(trial)
     return TextClassifier(model, len(data.labels), optimizer, scheduler, config["monitor"], config["seed"])
+
+
+def build_trainer(config: Mapping[str, Any], **arguments: Any) -> Trainer:
+    """The trainer that the section `trainer` describes.
+
+    Args:
+        config: the configuration.
+        **arguments: replace those of the section.
+    """
+    with whole_names("trainer", config):
+        return instantiate(config["trainer"], _convert_="all", **arguments)
+
+
+@contextmanager
+def whole_names(section: str, config: Mapping[str, Any]) -> Iterator[None]:
+    """Give the error of a constructor the whole name of the setting: `model.dropout: …` for `dropout: …`.
+
+    Raises:
+        ValueError: instead of a constructor's ValueError or TypeError, and if a value has a type that the constructor's
+            annotations exclude, such as `optimizer.lr=abc`.
+    """
+    settings = config[section]
+    check_types(section, settings)
+    try:
+        yield
+    except (InstantiationException, ValueError, TypeError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+        if not isinstance(cause, ValueError | TypeError):
+            raise
+        text = str(cause)
+        if re.split(r"[:.\[]", text)[0] in settings:
+            text = f"{section}.{text}"
+        elif isinstance(cause, TypeError) or section not in KINDS:  # words of Python's or of another library's
+            text = f"{section}: {text}"
+        raise ValueError(text) from error
+
+
+def check_types(section: str, settings: Mapping[str, Any]) -> None:
+    """Refuse values that are no numbers where a constructor of another library is annotated with numbers only."""
+    target = str(settings["_target_"])
+    if target.startswith("textpool."):  # checks its arguments itself, and says more
+        return
+    try:
+        hints = get_type_hints(get_object(target).__init__)
+    except Exception:  # not every annotation can be evaluated, and whether the target exists is found out later
+        return
+    for name, value in settings.items():
+        hint = hints.get(name)
+        kinds = set(get_args(hint)) if get_origin(hint) in (Union, UnionType) else {hint}
+        kinds -= {torch.Tensor}  # no value of a configuration
+        if not kinds <= {bool, int, float, type(None)} or isinstance(
+            value, tuple(kinds | {int} if float in kinds else kinds)
+        ):
+            continue
+        what = "a number" if float in kinds else "an integer" if int in kinds else "true or false"
+        raise ValueError(f"{section}.{name}: expected {what}, got {value!r}")
 
 
 def content(config: Mapping[str, Any], data: SentenceData) -> dict[str, Any]:

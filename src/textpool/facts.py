@@ -184,7 +184,6 @@ def hyperparameters(facts: Facts, config: Mapping[str, Any]) -> dict[str, Scalar
         "k": next(own_k, None),
         "seed": facts.seed,
         "lr": value_of("optimizer.lr", {}, config),
-        "data": facts.factors.get("data"),
     }
     short = short_names(facts.factors)
     for name in facts.swept or ():
@@ -237,9 +236,11 @@ def _word(key: str, value: Scalar) -> str:
     """A value, behind its name if it has one, in characters that every file system takes."""
     text = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    kept = Path(text).name if "/" in text else text
+    is_path = "/" in text and "." in text  # unlike `val/loss`
+    kept = Path(text).name if is_path else text
     word = re.sub(r"(?:[^\w.+]|_)+", "_", f"{key}{'_' if key and not number else ''}{kept}").strip("_")
-    lossy = re.search(r"[^\w.+,\[\]\- ]", text) is not None  # two values may differ in the characters replaced
+    # a hash where two values may differ in what was left out or replaced
+    lossy = is_path or re.search(r"[^\w.+,\[\]\-/ ]", text) is not None
     return f"{word}_{_hash(text, 4)}" if lossy else word
 
 

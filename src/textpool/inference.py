@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -12,10 +13,30 @@ from torch.utils.data import DataLoader
 
 from textpool.build import Trained
 from textpool.classifier import TextClassifier
-from textpool.data import Sentence
+from textpool.data import Sentence, SentenceData
 from textpool.data.batches import Batch
 
 QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The best checkpoint in the folder of a run; the path of a file is returned unchanged.
+
+    Raises:
+        ValueError: if it is a folder without checkpoint; the message names the runs in it, if it is a study.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return folder
+    for best in (folder / "checkpoints" / "best.ckpt", folder / "best.ckpt"):
+        if best.is_file():
+            return best
+    runs = [str(best.parents[1]) for best in sorted(folder.glob("*/checkpoints/best.ckpt"))]
+    one_of_them = f"; it has the runs {', '.join(runs[:10])}{', …' if len(runs) > 10 else ''}" if runs else ""
+    raise ValueError(
+        f"{path}: no checkpoints/best.ckpt in this folder: expected the folder of a run, such as logs/first/max, or "
+        f"the path of a checkpoint{one_of_them}"
+    )
 
 
 class Prediction(NamedTuple):
@@ -43,12 +64,54 @@ def predict(trained: Trained, sentences: Sequence[str], batch_size: int = 256) -
     return predictions
 
 
+def unknown_words(data: SentenceData, sentences: Sequence[str]) -> list[list[str]]:
+    """The words of each sentence that are not in the vocabulary, without those that `max_length` cuts off."""
+    return [data.vocabulary.unknown_words(data.tokenize(sentence)[: data.max_length]) for sentence in sentences]
+
+
 def evaluate(trained: Trained, sentences: Sequence[Sentence], batch_size: int = 256) -> dict[str, float]:
     """Metrics of labelled sentences, by names such as `test/acc`, computed on the CPU."""
     silence_lightning()
     trainer = Trainer(accelerator="cpu", devices=1, enable_model_summary=False, **QUIET)
     batches = trained.data.loader(trained.data.encode(sentences), batch_size=batch_size)
     return measure(trainer, trained.classifier, "test", batches)
+
+
+def evaluate_classes(
+    trained: Trained, sentences: Sequence[Sentence], batch_size: int = 256
+) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 score and number of labelled sentences of each class; see `per_class`."""
+    classifier, data = trained
+    encoded = data.encode(sentences)
+    with torch.inference_mode():
+        predicted = [classifier(batch.tokens).argmax(-1) for batch in data.loader(encoded, batch_size=batch_size)]
+    return per_class(data.labels, encoded.labels, torch.cat(predicted))
+
+
+def per_class(labels: Sequence[str], targets: Tensor, predicted: Tensor) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 score of each class, and `count`, its number of sentences.
+
+    A ratio whose denominator is 0 is given as 0, such as the precision of a class that is never predicted.
+
+    Args:
+        labels: names of the classes in the order of their numbers.
+        targets: (sentences,), numbers of the classes.
+        predicted: (sentences,), numbers of the predicted classes.
+    """
+    n_classes = len(labels)
+    pairs = torch.bincount(targets * n_classes + predicted, minlength=n_classes**2)
+    confusion = pairs.view(n_classes, n_classes).tolist()  # (target, predicted)
+    found = {}
+    for number, label in enumerate(labels):
+        correct, count = confusion[number][number], sum(confusion[number])
+        n_predicted = sum(row[number] for row in confusion)
+        found[label] = {
+            "precision": correct / max(1, n_predicted),
+            "recall": correct / max(1, count),
+            "f1": 2 * correct / max(1, count + n_predicted),
+            "count": count,
+        }
+    return found
 
 
 def measure(trainer: Trainer, classifier: TextClassifier, split: str, batches: DataLoader[Batch]) -> dict[str, float]:

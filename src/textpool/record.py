@@ -34,6 +34,8 @@ class Result:
         follows_seed: settings whose values depend on the seed.
         error: the reason of a failure.
         metrics: of the best checkpoint, by names such as `test/acc`; fractions of 1, not percentages.
+        per_class: label → `precision`, `recall` and `f1` of this class on the test split, and `count`, its number of
+            test sentences; a ratio whose denominator is 0 is given as 0.
         best_epoch: epoch of that checkpoint, counted from 1.
         n_test: number of test sentences.
         majority_accuracy: test accuracy of always guessing the most frequent class of the training split.
@@ -61,6 +63,7 @@ class Result:
     follows_seed: list[str] = field(default_factory=list)
     error: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     best_epoch: int | None = None
     n_test: int | None = None
     majority_accuracy: float | None = None
@@ -113,16 +116,25 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 def write_predictions(
-    path: Path, labels: Sequence[str], targets: Iterable[int], probabilities: Iterable[Sequence[float]]
+    path: Path,
+    labels: Sequence[str],
+    targets: Iterable[int],
+    probabilities: Iterable[Sequence[float]],
+    texts: Sequence[str] | None = None,
 ) -> None:
-    """Write `predictions.csv`: index, label, predicted, and the probability of each class."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["index", "label", "predicted", *(f"p({label})" for label in labels)])
+    """Write `predictions.csv`: index, label, predicted, the probability of each class, and the text if given.
+
+    A text is cut to 100,000 characters, because CSV readers such as Python's refuse fields above 131,072.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["index", "label", "predicted", *(f"p({label})" for label in labels), *(["text"] if texts else [])])
     for index, (target, row) in enumerate(zip(targets, probabilities, strict=True)):
         predicted = max(range(len(row)), key=row.__getitem__)
-        writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row)])
-    write_atomic(path, text.getvalue())
+        text = [texts[index][:100_000]] if texts else []
+        writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row), *text])
+    # half of a surrogate pair, which JSON allows in a text, has no UTF-8 code
+    write_atomic(path, table.getvalue().encode("utf-8", "replace").decode("utf-8"))
 
 
 def read_predictions(folder: Path) -> tuple[list[str], list[bool]] | None:
@@ -133,6 +145,16 @@ def read_predictions(folder: Path) -> tuple[list[str], list[bool]] | None:
     except (OSError, KeyError, UnicodeDecodeError, csv.Error):
         return None
     return ([label for label, _ in rows], [correct for _, correct in rows]) if rows else None
+
+
+def short(path: Path) -> Path:
+    """A path from the current folder if it lies there: short enough to read and to copy."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def in_words(metric: str, value: float) -> str:
+    """A metric with its value: fractions in %, on the scale of the tables."""
+    return f"{metric} {100 * value:.2f} %" if is_fraction(metric) else f"{metric} {value:.4f}"
 
 
 def is_fraction(metric: str) -> bool:

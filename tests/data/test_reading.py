@@ -164,6 +164,61 @@ def test_json_lines_written_by_python_are_read_back(tmp_path_factory, records, a
     ]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("header", ["label{}text", "id{}text{}label", '"text"{}"label"{}"a,b;c\td"'])
+def test_delimiter_of_csv_is_recognised_from_the_header(tmp_path, delimiter, header):
+    """The delimiter is the one that separates both names in the header; the other two may occur in every text."""
+    names = header.replace("{}", delimiter)
+    cells = {"text": '"fine, film; good\t1,2;3"', "label": "pos", "id": "7"}
+    row = delimiter.join(cells.get(name, "x") for name in re.findall(r"\w+", header.split('"a,')[0]))
+    row += delimiter + "x" if "a,b" in header else ""
+    [text] = read(tmp_path / "a.csv", f"{names}\n{row}\n")
+    assert text == LabelledText("fine, film; good\t1,2;3", "pos", 2)
+
+
+def test_delimiter_is_recognised_by_the_names_not_by_its_frequency(tmp_path):
+    """Another character that is more frequent in header and text is not taken for the delimiter."""
+    columns = {"text_column": "a,b,c,d", "label_column": "y"}
+    assert read(tmp_path / "a.csv", "a,b,c,d;y\none, two, three, four;pos\n", **columns) == [
+        LabelledText("one, two, three, four", "pos", 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("format", "delimiter", "character"),
+    [
+        ("csv", "semicolon", ";"),
+        ("csv", ";", ";"),
+        ("csv", "|", "|"),
+        ("csv", "tab", "\t"),
+        ("tsv", "comma", ","),
+        ("tsv", None, "\t"),
+    ],
+)
+def test_delimiter_can_be_set(tmp_path, format, delimiter, character):
+    """A character or its name sets the delimiter of csv and tsv."""
+    content = "text,label\na fine film,pos\n".replace(",", character)
+    assert read(tmp_path / "a.data", content, format, delimiter=delimiter) == [LabelledText("a fine film", "pos", 2)]
+
+
+def test_delimiter_that_is_set_is_not_guessed(tmp_path):
+    """With `delimiter`, the header must have both names with this delimiter, and the message shows it."""
+    message = f"{tmp_path / 'a.csv'}:1: no column 'text': the header has 'text,label'; set data.text_column and "
+    with pytest.raises(ValueError, match=starts_with(message + "data.label_column, or data.delimiter (now ';')")):
+        read(tmp_path / "a.csv", FILES["csv"], delimiter=";")
+
+
+def test_missing_column_shows_the_header_with_the_likely_delimiter(tmp_path):
+    """Of the three delimiters, the message uses the one that finds a name, or else the most columns."""
+    for content, header in (
+        ("sentence;label,x\na;1\n", "no column 'text': the header has 'sentence;label', 'x'"),
+        ("sentence;label;x,y\na;1\n", "no column 'text': the header has 'sentence', 'label', 'x,y'"),
+        ("a;b;c,d\n1;2;3\n", "no column 'text': the header has 'a', 'b', 'c,d'"),
+    ):
+        with pytest.raises(ValueError, match=starts_with(f"{tmp_path / 'a.csv'}:1: {header};")):
+            read(tmp_path / "a.csv", content)
+
+
 LINE_ERRORS: list[tuple[str, str | bytes, dict[str, Any], str]] = [
     ("a.csv", "\ntext,label\na,1\n", {}, ":1: no column 'text': the header has none"),
     ("a.csv", "text,label\na,1\n\nb\n", {}, ":4: line without a label"),
@@ -284,3 +339,24 @@ def test_unknown_format_is_refused():
     """A mistyped format is an error before any file is read."""
     with pytest.raises(ValueError, match=r"^format: expected one of txt, csv, tsv, jsonl, got 'xml'$"):
         FileOptions("xml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("encoding", None, "the name of an encoding, such as utf-8"),
+        ("encoding", 8859, "the name of an encoding, such as utf-8"),
+        ("text_column", 1, "the name of the column or key of the text"),
+        ("text_column", "", "the name of the column or key of the text"),
+        ("label_column", ["label"], "the name of the column or key of the label"),
+        ("label_column", "text", "another column than text_column"),
+        ("delimiter", "", "comma, semicolon, tab or one character, other than a line end or a double quote"),
+        ("delimiter", ", ", "comma, semicolon, tab or one character, other than a line end or a double quote"),
+        ("delimiter", '"', "comma, semicolon, tab or one character, other than a line end or a double quote"),
+        ("delimiter", 9, "comma, semicolon, tab or one character, other than a line end or a double quote"),
+    ],
+)
+def test_wrong_option_is_named(name, value, allowed):
+    """The message gives the option, what is allowed and what came, before any file is read."""
+    with pytest.raises(ValueError, match=starts_with(f"{name}: expected {allowed}, got {value!r}") + "$"):
+        FileOptions(**{name: value})

@@ -67,6 +67,14 @@ def test_vocabulary_and_labels_come_from_the_training_split():
     assert test.labels.tolist() == [1, 0, 1]
 
 
+def test_texts_are_words_separated_by_spaces():
+    """A source that has only words gives these as text, in the order of the sentences."""
+    data = Listed(SMALL)
+    data.setup()
+    assert data.texts("val") == ["a new c", "c"]
+    assert data.texts("test") == ["b", "a b", "c"]
+
+
 def test_source_may_build_its_own_vocabulary():
     """`setup` uses an overridden `build_vocabulary`, and gives it the training split."""
 

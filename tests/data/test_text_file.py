@@ -135,14 +135,14 @@ def test_given_file_may_lack_a_class(tmp_path):
 
 def test_vocabulary_comes_from_the_training_split(tmp_path):
     """Words that occur only in the test split are `<UNK>`, token 1."""
-    data = in_two_files(tmp_path, ["neg bad film", "pos good film"], ["pos good show"])
+    data = in_two_files(tmp_path, ["neg bad film", "pos good film"], ["pos good show"], min_freq=1)
     assert data.vocabulary.words == ["<PAD>", "<UNK>", "bad", "film", "good"]
     assert data.encoded["test"][0].tokens.tolist() == [[4, 1]]
 
 
 def test_held_out_words_are_not_in_the_vocabulary(tmp_path):
     """Words of held-out sentences are unknown too, although they are in the training file."""
-    data = ready(numbered(tmp_path / "a.txt", a=30, b=30))
+    data = ready(numbered(tmp_path / "a.txt", a=30, b=30), min_freq=1)
     assert data.vocabulary.words[2:] == [words[0] for words, _ in data.splits.train]
     for split in ("val", "test"):
         assert set(data.encoded[split].tokens.tolist()) == {0, 1}
@@ -151,14 +151,16 @@ def test_held_out_words_are_not_in_the_vocabulary(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words", "tokens"),
     [
-        ({}, ["Good", "Good,", "bad", "good"], [[3, 2, 1]]),
-        ({"lowercase": True}, ["bad", "good", "good,"], [[4, 3, 1]]),
-        ({"token_pattern": r"\w+|[^\w\s]"}, [",", "Good", "bad", "good"], [[3, 2, 3, 1]]),
-        ({"token_pattern": r"\w+", "lowercase": True}, ["bad", "good"], [[3, 3, 1]]),
-        ({"token_pattern": r"\w+", "lowercase": True, "min_freq": 2}, ["good"], [[2, 2, 1]]),
-        ({"token_pattern": r"\w+", "lowercase": True, "max_size": 3}, ["good"], [[2, 2, 1]]),
-        ({"max_length": 1}, ["Good,", "bad"], [[2]]),
-        ({"max_length": 5, "pad_to": "max_length"}, ["Good", "Good,", "bad", "good"], [[3, 2, 1, 0, 0]]),
+        ({}, ["good"], [[2, 1, 2, 1]]),
+        ({"lowercase": False}, ["Good"], [[2, 1, 2, 1]]),
+        ({"min_freq": 1}, [",", "bad", "good"], [[4, 2, 4, 1]]),
+        ({"min_freq": 1, "tokens": "spaces"}, ["bad", "good", "good,"], [[4, 3, 1]]),
+        ({"min_freq": 1, "tokens": "spaces", "lowercase": False}, ["Good", "Good,", "bad", "good"], [[3, 2, 1]]),
+        ({"min_freq": 1, "tokens": r"\w+"}, ["bad", "good"], [[3, 3, 1]]),
+        ({"tokens": r"\w+"}, ["good"], [[2, 2, 1]]),
+        ({"min_freq": 1, "tokens": r"\w+", "max_size": 3}, ["good"], [[2, 2, 1]]),
+        ({"min_freq": 1, "max_length": 1}, ["bad", "good"], [[3]]),
+        ({"max_length": 5, "pad_to": "max_length"}, ["good"], [[2, 1, 2, 1, 0]]),
     ],
 )
 def test_settings_of_tokenizer_and_vocabulary(tmp_path, changes, words, tokens):
@@ -170,27 +172,47 @@ def test_settings_of_tokenizer_and_vocabulary(tmp_path, changes, words, tokens):
 
 
 def test_settings_of_the_files(tmp_path):
-    """Format, encoding and columns are used for all three files, and for `read`."""
+    """Format, encoding, columns and delimiter are used for all three files, and for `read`."""
     paths = [tmp_path / name for name in ("train", "val.dat", "test.txt")]
     for path in paths:
-        path.write_bytes("class\tsentence\n1\tcafé\n2\tthé\n".encode("cp1252"))
+        path.write_bytes("class|sentence\n1|café\n2|thé\n".encode("cp1252"))
     train, val, test = map(str, paths)
-    how: dict[str, Any] = {"encoding": "cp1252", "text_column": "sentence", "label_column": "class"}
+    columns = {"text_column": "sentence", "label_column": "class"}
+    how: dict[str, Any] = {"encoding": "cp1252", "delimiter": "|", **columns}
     data = TextFileData(train, test, val, format="tsv", **how)
     expected = [Sentence(["café"], "1"), Sentence(["thé"], "2")]
     assert all(split == expected for split in data.load())
-    assert data.file_options == FileOptions("tsv", "cp1252", "sentence", "class")
+    assert data.file_options == FileOptions("tsv", "cp1252", "sentence", "class", "|")
     data.restore(["<PAD>", "<UNK>"], ["1", "2"])
     assert data.read(test) == expected
 
 
 def test_restored_data_need_no_training_file(tmp_path):
     """A classifier is used without the files of its training, with its own tokeniser."""
-    data = TextFileData("missing.csv", token_pattern=r"\w+", lowercase=True)
+    data = TextFileData("missing.csv", tokens=r"\w+")
     data.restore(["<PAD>", "<UNK>", "good"], ["neg", "pos"])
     assert data.encode_texts(["Good, GOOD!"])[0].tokens.tolist() == [[2, 2]]
     path = save(tmp_path / "a.txt", "pos Good, new!")
     assert data.read(path) == [Sentence(["good", "new"], "pos")]
+
+
+def test_texts_are_those_of_the_file(tmp_path):
+    """The texts of a split are as in its file, in the order of its sentences, not cut and not in lower case."""
+    data = in_two_files(tmp_path, ["neg So bad!", "pos fine"], ["pos A  fine film."], max_length=1)
+    assert data.splits.test == [Sentence(["a"], "pos")]
+    assert data.texts("test") == data.texts("val") == ["A  fine film."]
+    assert data.texts("train") == ["So bad!", "fine"]
+    path = numbered(tmp_path / "a.txt", a=30, b=30)
+    held_out = ready(path)
+    for split in Splits._fields:
+        assert held_out.texts(split) == [" ".join(words) for words, _ in getattr(held_out.splits, split)]
+
+
+def test_rare_words_train_the_unknown_word(tmp_path):
+    """With the defaults, `<UNK>` occurs in the training split, so that its embedding is trained."""
+    data = in_two_files(tmp_path, ["neg so bad", "pos so good"], ["pos good"])
+    assert data.vocabulary.words == ["<PAD>", "<UNK>", "so"]
+    assert data.encoded["train"].tokens.tolist()[:4] == [2, 1, 2, 1]
 
 
 def test_configuration_has_the_defaults_of_the_class(config, tmp_path):
@@ -206,7 +228,7 @@ def test_configuration_has_the_defaults_of_the_class(config, tmp_path):
 def test_empty_sentences_of_a_file_are_kept(tmp_path, caplog):
     """A label without a text is an empty sentence, and so is a text in which the pattern finds no word."""
     with caplog.at_level(logging.WARNING):
-        data = in_two_files(tmp_path, ["pos good", "neg", "pos ..."], ["neg"], token_pattern=r"\w+")
+        data = in_two_files(tmp_path, ["pos good", "neg", "pos ..."], ["neg"], tokens=r"\w+")
     assert [len(data.encoded[split]) for split in Splits._fields] == [3, 1, 1]
     assert [record.getMessage() for record in caplog.records] == [
         "4 of 5 sentences are empty: they are kept, and pooled to zeros"
@@ -263,7 +285,13 @@ def test_file_too_small_for_its_splits_is_refused(tmp_path, changes, split):
         ("val_fraction + test_fraction", {"val_fraction": 0.5, "test_fraction": 0.5}),
         ("seed", {"seed": -1}),
         ("format", {"format": "xml"}),
-        ("token_pattern", {"token_pattern": "["}),
+        ("tokens", {"tokens": "["}),
+        ("tokens", {"tokens": "word"}),
+        ("encoding", {"encoding": None}),
+        ("text_column", {"text_column": 1}),
+        ("label_column", {"label_column": ""}),
+        ("label_column", {"label_column": "text"}),
+        ("delimiter", {"delimiter": ";;"}),
         ("lowercase", {"lowercase": "yes"}),
         ("lowercase", {"lowercase": 1}),
         ("test", {"test": 1}),

@@ -1,10 +1,13 @@
 """Vocabulary and tokeniser: reproducible token numbers, and `<UNK>` for words outside the training split."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from textpool.data import Tokenizer, Vocabulary
+from textpool.data.vocabulary import TOKENS
 
 SENTENCES = [["b", "a", "c"], ["b", "c", "B"], ["b", "d"]]  # b 3, c 2, a B d 1
 
@@ -64,6 +67,10 @@ def test_unknown_word_is_left_out_without_unk():
     [
         (Tokenizer(), ["It's", "Great,", "isn't", "it?"]),
         (Tokenizer(lowercase=True), ["it's", "great,", "isn't", "it?"]),
+        (Tokenizer("spaces"), ["It's", "Great,", "isn't", "it?"]),
+        (Tokenizer("words"), ["It's", "Great", ",", "isn't", "it", "?"]),
+        (Tokenizer("words", lowercase=True), ["it's", "great", ",", "isn't", "it", "?"]),
+        (Tokenizer("characters"), list("It'sGreat,isn'tit?")),
         (Tokenizer(r"\w+|[^\w\s]"), ["It", "'", "s", "Great", ",", "isn", "'", "t", "it", "?"]),
         (Tokenizer(r"(\w)\w*", lowercase=True), ["it", "s", "great", "isn", "t", "it"]),
     ],
@@ -73,10 +80,39 @@ def test_pattern_finds_words(tokenizer, words):
     assert tokenizer("  It's Great,\tisn't it?\n") == words
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Well-made, isn't it?!", "Well-made , isn't it ? !"),
+        ("it\u2019s a 'great' film...", "it\u2019s a ' great ' film ..."),
+        ("(the rock'n'roll ) -- !!!", "( the rock'n'roll ) -- !!!"),
+        ("they 're n't `` what 's it '' ?", "they 're n't `` what 's it '' ?"),  # split already
+        ("café, naïve 10%", "café , naïve 10 %"),
+    ],
+)
+def test_words_of_text_as_people_write_it(text, words):
+    """Punctuation marks are apart from words; text that is split already, as in published data, stays as it is."""
+    assert Tokenizer("words")(text) == words.split(" ")
+
+
 @pytest.mark.parametrize("text", ["", " \t\n"])
-def test_blank_text_has_no_words(text):
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_blank_text_has_no_words(tokens, text):
     """A sentence of white space is an empty sentence, not one empty word."""
-    assert Tokenizer()(text) == []
+    assert Tokenizer(tokens)(text) == []
+
+
+@given(text=st.text(), tokens=st.sampled_from(sorted(TOKENS)))
+def test_named_tokens_lose_no_character(text, tokens):
+    """Each kind of tokens that has a name keeps all characters except white space, in order."""
+    assert "".join(Tokenizer(tokens)(text)) == re.sub(r"\s", "", text)
+
+
+def test_unknown_words_in_order():
+    """Every occurrence of a word that is not in the vocabulary is found; `<UNK>` itself is a word of most."""
+    vocabulary = Vocabulary(["<PAD>", "<UNK>", "a", "b"])
+    assert vocabulary.unknown_words(["new", "a", "A", "<UNK>", "b", "new"]) == ["new", "A", "new"]
+    assert Vocabulary(["<PAD>", "a"]).unknown_words(["a", "<UNK>", "<PAD>"]) == ["<UNK>", "<PAD>"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +120,12 @@ def test_blank_text_has_no_words(text):
     [
         (lambda: Vocabulary.build([], min_freq=0), "^min_freq: expected an integer of at least 1, got 0"),
         (lambda: Vocabulary.build([], max_size=2), "^max_size: expected an integer of at least 3, got 2"),
-        (lambda: Tokenizer("("), r"^token_pattern: expected a regular expression, got '\('"),
+        (lambda: Tokenizer("("), r"^tokens: expected words, spaces, characters or a regular .*, got '\(' \(missing"),
+        (lambda: Tokenizer("word"), r"^tokens: expected words, spaces, characters or a regular .*, got 'word'$"),
+        (lambda: Tokenizer(""), r"^tokens: expected words, .*, got ''$"),
+        (lambda: Tokenizer(None), r"^tokens: expected words, .*, got None$"),  # pyright: ignore
+        (lambda: Tokenizer(r"\w*"), r"^tokens: expected words, .* \(it finds empty words\)$"),
+        (lambda: Tokenizer(lowercase="yes"), r"^lowercase: expected true or false, got 'yes'"),  # pyright: ignore
     ],
 )
 def test_bad_setting_of_words_is_named(make, message):

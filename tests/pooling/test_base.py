@@ -115,3 +115,32 @@ def test_masked_softmax_by_hand() -> None:
     """Two real positions with equal scores have weight 1/2 each, for any score at the padding."""
     scores, mask = torch.tensor([[[4.0, 9.0, 4.0]]]), torch.tensor([[True, False, True]])
     assert masked_softmax(scores, mask).tolist() == [[[0.5, 0.0, 0.5]]]
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.float32, torch.float16])
+def test_mask_of_numbers_is_refused_with_its_conversion(dtype: torch.dtype) -> None:
+    """An attention mask of 1 = real and 0 = padding: the conversion that the message names gives the right result."""
+    features, real = torch.tensor([[[1.0, 5.0, 3.0]]]), torch.tensor([[True, False, True]])
+    mask = real.to(dtype)
+    with pytest.raises(
+        ValueError, match=r"^mask: expected a bool tensor .*, True = real, got .*mask\.bool\(\) if 1 = real"
+    ):
+        Max(1)(features, mask)
+    assert Max(1)(features, mask.bool()).tolist() == [[[3.0]]]
+
+
+@pytest.mark.parametrize("padding", [-math.inf, torch.finfo(torch.float32).min])
+def test_additive_mask_is_refused_with_its_conversion(padding: float) -> None:
+    """In a mask that transformers add to scores, 0 is real: `mask.bool()` would invert it, `mask == 0` is right."""
+    features, mask = torch.tensor([[[1.0, 5.0, 3.0]]]), torch.tensor([[0.0, padding, 0.0]])
+    with pytest.raises(ValueError, match=r"^mask: expected a bool tensor .*got float32 \(1, 3\): pass mask == 0 if"):
+        Max(1)(features, mask)
+    assert Max(1)(features, mask == 0).tolist() == [[[3.0]]]
+
+
+def test_token_numbers_are_no_mask() -> None:
+    """Token numbers in place of a mask, an easy mistake, are refused although some of them may be 0 and 1."""
+    with pytest.raises(
+        ValueError, match=r"mask: .*got int64 \(1, 3\): pass mask\.bool\(\) if 1 = real and 0 = padding$"
+    ):
+        Max(1)(torch.ones(1, 1, 3), torch.tensor([[1, 0, 1]]))

@@ -1,5 +1,7 @@
 """Between Hydra and a run: the parts that need no training; tests/test_scripts.py runs the whole."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,19 +34,6 @@ def test_a_configuration_as_plain_data() -> None:
     assert (plain["data"]["train"], plain["data"]["shuffle_seed"]) == ("???", 42)
     with pytest.raises(MissingMandatoryValue, match="train"):
         launch.resolved(config, complete=True)
-
-
-@pytest.mark.parametrize(
-    ("done", "jobs", "seconds", "text"),
-    [
-        (1, 3, 10.0, "1 of 3 runs, about 0:00:20 left"),
-        (3, 3, 10.0, "3 of 3 runs"),
-        (1000, 2000, 3600.0, "1,000 of 2,000 runs, about 1:00:00 left"),
-    ],
-)
-def test_progress_of_a_sweep(done: int, jobs: int, seconds: float, text: str) -> None:
-    """Finished jobs, and the time for the others at this rate."""
-    assert launch.sweep_progress(done, jobs, seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -82,6 +71,7 @@ def test_an_interrupted_sweep_is_reported(
     """Once it has begun a run, and only if it has not come to its end."""
     reported: list[Path] = []
     monkeypatch.setattr(launch, "report_study", lambda study, baseline: reported.append(study))
+    monkeypatch.setattr(launch, "CONTINUE", [": the same command continues it"])
     callback = launch.StudyCallback()
     callback.sweep_clock -= 10
     callback.report_if_interrupted(tmp_path, "max")
@@ -90,7 +80,55 @@ def test_an_interrupted_sweep_is_reported(
     (tmp_path / "max" / "config.yaml").write_text("seed: 1\n")
     callback.report_if_interrupted(tmp_path, "max")
     assert reported == [tmp_path]
-    assert f"the same command with study={tmp_path.name} continues" in capsys.readouterr().err
+    assert capsys.readouterr().err == "\ninterrupted: the same command continues it\n"
     callback.reported = True
     callback.report_if_interrupted(tmp_path, "max")
     assert reported == [tmp_path]
+
+
+def test_how_an_interrupted_command_continues() -> None:
+    """A study that is named after the time needs this name; one that has a name of its own does not."""
+    assert launch.how_to_continue(composed("study=mine")) == ": the same command continues it"
+    assert launch.how_to_continue(composed("experiment=padding")) == ": the same command continues it"
+    assert re.fullmatch(r": the same command with study=[\d_-]+ continues it", launch.how_to_continue(composed()))
+
+
+def test_an_interruption_has_several_forms() -> None:
+    """Ctrl-C, and what Lightning makes of it; a failed run also ends with SystemExit."""
+
+    def ended(error: BaseException) -> SystemExit:
+        try:
+            try:
+                raise error
+            except BaseException:
+                sys.exit(1)
+        except SystemExit as exit:
+            return exit
+
+    assert launch.is_interruption(KeyboardInterrupt())
+    assert launch.is_interruption(ended(KeyboardInterrupt()))
+    assert not launch.is_interruption(ended(ValueError()))
+    assert not launch.is_interruption(SystemExit(1))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "poolings", "refused"),
+    [
+        ("nope", ["max", "avg"], True),
+        ("kma", ["max", "kmax"], True),
+        ("avg", ["max", "avg"], False),
+        ("kmax-k5", ["max", "kmax"], False),  # the name of a row
+        ("sum", ["max"], False),  # a run that is in the study already
+        (None, ["avg", "kmax"], False),  # the default is not asked for
+    ],
+)
+def test_a_baseline_that_is_no_row(tmp_path: Path, baseline: str | None, poolings: list[str], refused: bool) -> None:
+    """Refused before hours of training, not replaced by another one silently."""
+    (tmp_path / "sum-seed0").mkdir()
+    (tmp_path / "sum-seed0" / "config.yaml").write_text("seed: 0\n")
+    config = composed(*([f"baseline={baseline}"] if baseline else []))
+    if refused:
+        with pytest.raises(SystemExit, match=rf"^error: baseline: expected one of max, .*, got '{baseline}'$"):
+            launch.refuse_unknown_baseline(config, tmp_path, poolings)
+    else:
+        launch.refuse_unknown_baseline(config, tmp_path, poolings)

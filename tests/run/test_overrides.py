@@ -2,7 +2,7 @@
 
 import pytest
 
-from textpool.run.overrides import count_jobs, parse_overrides, swept_names
+from textpool.run.overrides import count_jobs, parse_overrides, swept_names, values_of
 
 
 def test_what_is_swept() -> None:
@@ -40,3 +40,17 @@ def test_overrides_as_values() -> None:
 def test_number_of_jobs(overrides: list[str], jobs: int | None) -> None:
     """All combinations; of two overrides for one setting the later one counts."""
     assert count_jobs(overrides, lambda group: ["avg", "kept", "max"] if group == "pooling" else []) == jobs
+
+
+@pytest.mark.parametrize(
+    ("overrides", "values"),
+    [
+        (["pooling=max"], ["max"]),
+        (["pooling=max,avg", "k=1,2"], ["max", "avg"]),
+        (["pooling=max", "pooling=glob(k*)"], ["kept"]),
+        (["k=3"], []),
+    ],
+)
+def test_values_of_a_setting(overrides: list[str], values: list[str]) -> None:
+    """Of two overrides the later one counts."""
+    assert values_of("pooling", overrides, ["avg", "kept", "max"]) == values

@@ -55,6 +55,6 @@ def test_curves_run_over_epochs(tmp_path: Path) -> None:
     logger.log_metrics({"test/acc": 0.6}, step=2)
     logger.save()
     events, _ = written(tmp_path / "max")
-    assert [(scalar.step, round(scalar.value, 3)) for scalar in events.Scalars("val/acc")] == [(1, 0.5), (2, 0.7)]
+    assert [(scalar.step, round(scalar.value, 3)) for scalar in events.Scalars("accuracy/val")] == [(1, 0.5), (2, 0.7)]
     assert [scalar.step for scalar in events.Scalars("test/acc")] == [2]
     assert "epoch" not in events.Tags()["scalars"]

@@ -1,175 +1,199 @@
-"""Strategies by data: shares of the way to the best, what theory expected, and the picture of it."""
+"""Strategies by data sets: what is across, what is a panel, in which order, and that no row is hidden or doubled."""
 
-import re
+import itertools
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from runs_on_disk import forget, write_run, write_seeds, write_task
 
-from textpool.study import plots, table, terminal
-from textpool.study.compare import compare
-from textpool.study.grid import Grid, grid
-from textpool.study.record import Result
-
-THEORY = "theory:\n  given: {data.n_filler: 1}\n  wins: {order: [kmax-k8]}\n  fails: {order: [max, kmax-k3], tone:}\n"
+from textpool.study.comparison import compare
+from textpool.study.grid import Grid, grid, pivot
+from textpool.study.runs import read
 
 
-def run(study: Path, pooling: str, data: str, accuracy: float | None, seed: int = 0, **overrides: object) -> None:
-    """A run of a sweep over data, on disk; failed where it has no accuracy."""
-    k = f"-k{overrides['k']}" if "k" in overrides and pooling == "kmax" else ""
-    more = "".join(f"-{name.split('.')[-1]}{value}" for name, value in overrides.items() if name != "k")
-    folder = study / f"{pooling}{k}-{data}{more}-seed{seed}"
-    folder.mkdir(parents=True)
-    Result(
-        run=folder.name,
-        status="failed" if accuracy is None else "ok",
-        pooling=pooling,
-        seed=seed,
-        config_hash="hash",
-        group_hash=folder.name.split("-seed")[0],
-        started=f"2026-01-01T00:{len(list(study.iterdir())):03}",
-        seconds=3.0,
-        overrides={"pooling": pooling, "data": data, "seed": seed, **overrides},
-        metrics={} if accuracy is None else {"test/acc": accuracy, "test/f1": accuracy, "test/loss": 1 - accuracy},
-        majority_accuracy=0.25 if data == "position" else 0.5,
-        bayes_accuracy=0.9 if data == "tone" else 1.0,
-    ).write(folder)
-    (folder / "config.yaml").write_text(THEORY)
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """Two strategies, one of them with two k, on three tasks and with two numbers of filler words."""
-    for filler in (16, 1):
-        for k, order in ((3, 0.68), (8, 0.97)):
-            for data, accuracy in (("order", order), ("tone", 0.7), ("position", 0.25)):
-                for seed in (0, 1):
-                    run(tmp_path, "kmax", data, accuracy + seed / 100, seed, k=k, **{"data.n_filler": filler})
-        for data, accuracy in (("order", 0.8), ("tone", 0.5), ("position", 0.25)):
-            run(tmp_path, "max", data, accuracy, 0, k=3, **{"data.n_filler": filler})
-    return tmp_path
-
-
-def grid_of(study: Path, **options: object) -> Grid:
-    found = grid(compare([study], **options))  # pyright: ignore
+def grid_of(*studies: Path, **options: Any) -> Grid:
+    """The grid of studies, which has to exist."""
+    found = grid(compare(read(studies), **options))
     assert found is not None
     return found
 
 
-def test_what_goes_where(study: Path) -> None:
-    """Across goes what has the most values, a panel for each value of the rest; the best strategy stands on top."""
-    found = grid_of(study)
-    assert found.across == "data"
-    assert found.strategies == ["kmax-k8", "kmax-k3", "max"]
-    assert [panel.title for panel in found.panels] == ["n_filler 1", "n_filler 16"]
-    assert [panel.columns for panel in found.panels] == [["order", "tone", "position"]] * 2
-    assert all(len(panel.rows) == 9 for panel in found.panels)
+def cells(table: pd.DataFrame, strategy: str) -> list[Any]:
+    """The cells of a strategy."""
+    return list(table.to_dict("index")[strategy].values())
 
 
-def test_share_of_the_way(study: Path) -> None:
-    """From the majority guess of the task to the best that can be reached in it."""
-    found = grid_of(study)
-    shares = {place: found.share(row) for place, row in found.panels[0].rows.items()}
-    assert shares["max", "order"] == pytest.approx((0.8 - 0.5) / 0.5)
-    assert shares["kmax-k3", "tone"] == pytest.approx((0.705 - 0.5) / 0.4)
-    assert shares["max", "position"] == 0
-    other = grid_of(study, metric="test/loss") if grid(compare([study], "test/loss")) else None
-    assert other is None  # the less the better: there is no way from chance to the best
+def rows_in_cells(found: Grid) -> list[str]:
+    """The names of the rows in all cells of all panels."""
+    tables = [found.table(panel, "row") for panel in found.panels.values()]
+    return [row for table in tables for row in table.to_numpy().ravel() if isinstance(row, str)]
 
 
-def test_surprises(study: Path) -> None:
-    """What was expected to fail and does not, or to win and does not; what nobody expected anything of is none."""
-    assert grid_of(study).surprises() == [
-        "order, n_filler 1: max fails in theory, and came 60 % of the way",
-    ]
-    assert grid_of(study, metric="test/f1").surprises() is None
+def test_the_layout(tasks: Path) -> None:
+    """Across is the factor with the most values; each value of the other has a panel, numbers sorted by size."""
+    found = grid_of(tasks)
+    assert (found.across, found.columns) == ("data", ["order", "tone", "position"])
+    assert found.headings == ["order", "tone", "position"]
+    assert found.strategies == ["kmax-k8", "kmax-k3", "max"]  # by the mean normalized accuracy, see the fixture
+    assert list(found.panels) == ["n_filler 1", "n_filler 16"]
+    assert [len(panel) for panel in found.panels.values()] == [9, 9]
 
 
-def test_in_the_table(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Intervals, the best, a guess, and what theory did not expect; a terminal gets it where rows are many."""
-    text = table.markdown(compare([study]))
-    assert "## n_filler 16\n\n|  | order | tone | position |\n" in text
-    assert "| kmax-k8 | 97.5 ±6.4 | 70.5 ±6.4 | 25.5 ±6.4 |" in text
-    assert "| best reachable | 100.0 | 90.0 | 100.0 |\n| majority guess | 50.0 | 50.0 | 25.0 |" in text
-    assert "- order, n_filler 1: max fails in theory" in text
-    terminal.show(compare([study]))
-    assert "kmax-k8-order-n_filler1" in capsys.readouterr().out
-    for number in range(25):
-        run(study, f"mine{number}", "order", 0.5, **{"data.n_filler": 1})
-    terminal.show(compare([study]))
-    out = capsys.readouterr().out
-    assert "kmax-k8-order-n_filler1" not in out
-    assert re.search(r"^ *kmax-k8 +97\.5 ±6\.4 +70\.5 ±6\.4", out, flags=re.MULTILINE)
-    assert "rows behind it" in out
+def test_the_factor_with_the_most_values_is_across(tmp_path: Path) -> None:
+    """A wide table with few panels is easier to read; the data sets are the panels here."""
+    for data in ("order", "tone"):
+        for filler in (4, 16, 1):
+            write_task(tmp_path, data, 0.6, filler=filler)
+    found = grid_of(tmp_path)
+    assert found.headings == ["n_filler 1", "n_filler 4", "n_filler 16"]
+    assert list(found.panels) == ["order", "tone"]
 
 
-def test_nothing_but_pooling_swept(tmp_path: Path) -> None:
-    """One data set makes no grid."""
-    run(tmp_path, "max", "order", 0.5)
-    run(tmp_path, "kmax", "order", 0.6)
-    assert grid(compare([tmp_path])) is None
-    assert "##" not in table.markdown(compare([tmp_path]))
+def test_a_table_holds_the_values_of_the_comparison(tasks: Path) -> None:
+    """The cells are the means of the comparison, and the normalized accuracies are those computed by hand."""
+    found = grid_of(tasks)
+    panel = found.panels["n_filler 16"]
+    means = found.table(panel, "mean")
+    assert means.index.tolist() == ["kmax-k8", "kmax-k3", "max"]
+    assert cells(means, "kmax-k8") == pytest.approx([0.975, 0.705, 0.255])
+    normalized = found.table(panel, "normalized")
+    assert cells(normalized, "kmax-k8") == pytest.approx([0.95, 0.5125, 0.005 / 0.75])
+    assert cells(normalized, "kmax-k3") == pytest.approx([0.37, 0.5125, 0.005 / 0.75])
+    assert cells(normalized, "max") == pytest.approx([0.6, 0, 0])
 
 
-def test_holes(study: Path) -> None:
-    """A place without a run, or with one that failed, is empty; numbers stand in their order."""
-    run(study, "avg", "tone", 0.7, **{"data.n_filler": 4})
-    run(study, "sum", "tone", None, **{"data.n_filler": 4})
-    found = grid_of(study)
-    assert [panel.title for panel in found.panels] == ["n_filler 1", "n_filler 4", "n_filler 16"]
-    head, *lines = found.lines(found.panels[1])
-    assert head == ["", "order", "tone", "position"]
-    assert ["avg", "", "70.0", ""] in lines
-    assert ["sum", "", "failed", ""] in lines
-    assert plots.draw(compare([study]))["grid"].axes
+def test_the_order_of_strategies_is_of_all_panels(tmp_path: Path) -> None:
+    """Best first by the mean over all cells, where a failure counts as a guess; ties stay in the order of the runs.
+
+    Normalized accuracies: a and c 0.2 and 0.2; b 0.8 and 0; d none; e 0.6 and none.
+    """
+    measured = {"a": (0.6, 0.6), "b": (0.9, 0.5), "c": (0.6, 0.6), "d": (None, None), "e": (0.8, None)}
+    for pooling, accuracies in measured.items():
+        for data, accuracy in zip(("order", "spread"), accuracies, strict=True):
+            write_task(tmp_path, data, accuracy, pooling=pooling)
+    assert grid_of(tmp_path).strategies == ["b", "e", "a", "c", "d"]
 
 
-def test_picture(study: Path) -> None:
-    """Colours say how far, numbers what; strategies are named once."""
-    figure = plots.draw(compare([study]))["grid"]
-    left, right, bar = figure.axes
-    assert [label.get_text() for label in left.get_yticklabels()] == ["kmax-k8", "kmax-k3", "max"]
-    assert [label.get_text() for label in left.get_xticklabels()] == [
-        "order\n50 to 100",
-        "tone\n50 to 90",
-        "position\n25 to 100",
-    ]
-    assert (left.get_title(), right.get_title()) == ("n_filler 1", "n_filler 16")
-    assert [text.get_text() for text in left.texts][:3] == ["98", "70", "26"]
-    assert len(left.lines) == 3  # the marks of theory
-    assert left.images[0].get_array()[2][0] == pytest.approx(0.6)  # pyright: ignore
-    assert [label.get_text() for label in bar.get_yticklabels()] == ["guess", "best"]
+def test_a_loss_has_no_grid(tasks: Path) -> None:
+    """A loss is better when lower, and has no scale from a guess to the best."""
+    assert grid(compare(read(tasks), "test/loss")) is None
+    assert pivot(compare(read(tasks), "test/loss")) is None
 
 
-def test_every_row_has_a_place_of_its_own(study: Path) -> None:
-    """Of two studies, by other blocks, and with a strategy's own k: nothing hides behind another."""
-    other = study / "other"
-    run(other, "max", "order", 0.9, **{"data.n_filler": 1})
-    run(other, "max", "tone", 0.9, **{"data.n_filler": 1})
-    both = grid(compare([study, other]))
-    assert both is not None
-    assert len({id(row) for panel in both.panels for row in panel.rows.values()}) == 20
-    by_data = grid_of(study, by=["data"])
-    assert len(by_data.panels) == 2
-    for k in (2, 4):
-        run(other, "kmax", "order", k / 10, k=8, **{"pooling.k": k})
-        run(other, "kmax", "tone", k / 10, k=8, **{"pooling.k": k})
-    assert {"kmax-k2", "kmax-k4"} <= set(grid_of(other).strategies)
+def test_one_data_set_has_no_grid(tmp_path: Path) -> None:
+    """Several seeds or several k make no grid, since there is nothing for its columns."""
+    for k in (3, 5):
+        write_seeds(tmp_path, [0.5, 0.6], pooling="kmax", k=k)
+    assert grid(compare(read(tmp_path))) is None
+    assert pivot(compare(read(tmp_path))) is None
 
 
-def test_a_random_search_makes_no_grid(tmp_path: Path) -> None:
-    """Where every run has values of its own, most places would be empty."""
+def test_a_random_search_has_no_grid(tmp_path: Path) -> None:
+    """Where each run has values of its own, most cells would be empty: 12 rows in 144 cells."""
     for number in range(12):
-        run(tmp_path, "max", "order", 0.5, 0, **{"optimizer.lr": number / 100, "model.dropout": number / 50})
-    assert grid(compare([tmp_path])) is None
+        write_run(tmp_path, settings={"optimizer.lr": number / 100, "model.dropout": number / 50})
+    assert grid(compare(read(tmp_path))) is None
 
 
-def test_narrow_terminal(study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Numbers are left out whole, never cut."""
-    monkeypatch.setattr(terminal, "LONG", 0)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    for columns, expected in (("60", "97.5 ±6.4"), ("44", "97.5"), ("20", "too wide")):
-        monkeypatch.setenv("COLUMNS", columns)
-        terminal.show(compare([study]))
-        out = capsys.readouterr().out
-        assert expected in out
-        assert "…" not in out
+def test_a_fifth_of_the_cells_is_enough(tmp_path: Path) -> None:
+    """5 rows in 25 cells are shown; a sixth strategy without a column of its own makes it too sparse."""
+    for number in range(5):
+        write_run(tmp_path, pooling=f"p{number}", settings={"model.dropout": number / 10})
+    assert grid(compare(read(tmp_path))) is not None
+    write_run(tmp_path, pooling="p5", settings={"model.dropout": 0.9})
+    assert grid(compare(read(tmp_path))) is None
+
+
+def test_a_cell_without_a_run_is_empty(tasks: Path) -> None:
+    """A run that failed leaves its cell empty too; the panels stay in the order of their numbers."""
+    write_task(tasks, "tone", 0.7, pooling="avg", filler=4)
+    write_task(tasks, "tone", None, pooling="sum", filler=4)
+    found = grid_of(tasks)
+    assert list(found.panels) == ["n_filler 1", "n_filler 4", "n_filler 16"]
+    means = found.table(found.panels["n_filler 4"], "mean")
+    assert set(means.index) == {"kmax-k8", "kmax-k3", "max", "avg", "sum"}
+    assert cells(means, "avg") == [pytest.approx(np.nan, nan_ok=True), 0.7, pytest.approx(np.nan, nan_ok=True)]
+    assert np.isnan(cells(means, "sum")).all()
+    assert found.table(found.panels["n_filler 4"], "status").loc["sum", "tone"] == "failed"
+
+
+def test_numbers_across_are_sorted_by_size(tmp_path: Path) -> None:
+    """Numbers are not sorted as text or in the order of the runs; a missing value comes first."""
+    for length in (100, 20, 3):
+        write_run(tmp_path, settings={"data.max_length": length})
+    write_run(tmp_path, defaults={"data.max_length": None})
+    found = grid_of(tmp_path)
+    assert found.columns == [None, 3, 20, 100]
+    assert found.headings == ["max_length none", "max_length 3", "max_length 20", "max_length 100"]
+
+
+def test_words_across_are_in_the_order_of_the_runs(tmp_path: Path) -> None:
+    """Where the values are not all numbers, they are not sorted."""
+    for length in ("tone", "order", "all"):
+        write_run(tmp_path, data=length)
+    assert grid_of(tmp_path).columns == ["tone", "order", "all"]
+
+
+def test_two_studies_are_two_columns(tmp_path: Path) -> None:
+    """With one data set, the study is what differs."""
+    for study in ("a", "b"):
+        for pooling in ("max", "avg"):
+            write_run(tmp_path / study, pooling=pooling)
+    found = grid_of(tmp_path / "a", tmp_path / "b")
+    assert (found.across, found.columns) == ("study", ["a", "b"])
+    assert rows_in_cells(found) == ["a/max", "b/max", "a/avg", "b/avg"]
+
+
+@pytest.mark.parametrize("by", [None, ["data"], ["data.n_filler"], []])
+def test_every_row_is_in_exactly_one_cell(tasks: Path, by: list[str] | None) -> None:
+    """No row hides another, with two studies, with other blocks, and with k set in two ways."""
+    other = tasks / "other"
+    for data in ("order", "tone"):
+        write_task(other, data, 0.9, pooling="max")
+        for k in (2, 4):
+            write_task(other, data, k / 10, pooling="kmax", settings={"pooling.k": k})
+    comparison = compare(read([tasks, other]), by=by)
+    found = grid(comparison)
+    assert found is not None
+    assert sorted(rows_in_cells(found)) == sorted(comparison["row"])
+    assert comparison["row"].is_unique
+    assert len(comparison) == 18 + 6
+    assert {"kmax-k2", "kmax-k4"} <= set(found.strategies)
+
+
+def test_a_run_of_which_nothing_is_known_is_not_in_the_grid(tasks: Path) -> None:
+    """Such a run would add an empty column and an empty panel."""
+    before = grid_of(tasks)
+    forget(write_task(tasks, "tone", 0.7, pooling="avg"))
+    after = grid_of(tasks)
+    assert (after.columns, after.strategies, list(after.panels)) == (
+        before.columns,
+        before.strategies,
+        list(before.panels),
+    )
+
+
+def test_pivot_equals_the_comparison(tasks: Path) -> None:
+    """Each value stands where its row's strategy, data set and panel say."""
+    comparison = compare(read(tasks))
+    for values in ("mean", "normalized", "low"):
+        found = pivot(comparison, values)
+        assert found is not None
+        assert found.shape == (3, 6)
+        assert found.index.tolist() == ["kmax-k8", "kmax-k3", "max"]
+        by_strategy = found.to_dict("index")
+        for row in comparison.to_dict("records"):
+            cell = by_strategy[row["strategy"]][f"n_filler {row['data.n_filler']}", row["data"]]
+            assert cell == pytest.approx(row[values], nan_ok=True)
+
+
+def test_pivot_of_one_panel_has_plain_columns(tmp_path: Path) -> None:
+    """Where only one factor differs, there is no second level."""
+    for pooling, data in itertools.product(("max", "avg"), ("order", "tone")):
+        write_run(tmp_path, 0.75 if pooling == "avg" else 0.5, pooling=pooling, data=data)
+    found = pivot(compare(read(tmp_path)))
+    assert found is not None
+    assert found.to_dict("index") == {"avg": {"order": 0.75, "tone": 0.75}, "max": {"order": 0.5, "tone": 0.5}}

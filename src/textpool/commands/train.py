@@ -1,21 +1,20 @@
 """Train one pooling, or compare many."""
 
-from pathlib import Path
+import logging
+import sys
 
 import hydra
 from omegaconf import DictConfig
 
-import textpool
-from textpool.run.launch import current_run, report_if_interrupted, resolved
-
-PACKAGE = Path(textpool.__file__).parent
-# in an installed package beside the modules, in a clone at the top
-CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
+from textpool.configuration import CONF
+from textpool.run.command_line import announce_import, check_command
+from textpool.run.launch import current_run, is_interruption, report_if_interrupted, resolved, say_interrupted
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def train(config: DictConfig) -> float | None:
     """Train as the configuration says; the value of the monitored metric is what a sweeper optimises."""
+    announce_import()
     from textpool.run.training import train  # late: torch and Lightning take seconds that --help does not need
 
     result = train(resolved(config, complete=True), current_run(config))
@@ -25,6 +24,16 @@ def train(config: DictConfig) -> float | None:
 def main() -> None:
     """Run the command line."""
     try:
+        try:
+            check_command(sys.argv[1:], CONF)
+        except ValueError as error:
+            sys.exit(f"error: {error}")
         train()
+    except (KeyboardInterrupt, SystemExit) as error:
+        if not is_interruption(error):
+            raise
+        say_interrupted()
+        logging.disable()  # if its import is interrupted, torch logs statistics at the end
+        sys.exit(130)
     finally:
         report_if_interrupted()

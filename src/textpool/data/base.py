@@ -56,6 +56,7 @@ class SentenceData(LightningDataModule, ABC):
         labels: names of the classes in the order of their numbers; available after `setup` or `restore`.
         splits: the sentences as words; available after `setup`.
         encoded: the encoded sentences of each split, by the name of the split; available after `setup`.
+        natural_text: whether people wrote the sentences; then `textpool.data.summary` describes them in detail.
         bayes_accuracy: Bayes accuracy, the highest accuracy that any classifier can be expected to reach on the test
             split; None: not known.
     """
@@ -65,6 +66,7 @@ class SentenceData(LightningDataModule, ABC):
     vocabulary: Vocabulary
     labels: list[str]
     splits: Splits
+    natural_text: bool = False
     bayes_accuracy: float | None = None
 
     def __init__(
@@ -119,6 +121,10 @@ class SentenceData(LightningDataModule, ABC):
         """
         self.vocabulary = Vocabulary(vocabulary)
         self.labels = list(labels)
+
+    def texts(self, split: str) -> list[str]:
+        """The sentences of a split as text, available after `setup`: here their words, separated by spaces."""
+        return [" ".join(sentence.words) for sentence in getattr(self.splits, split)]
 
     @property
     def fixed_length(self) -> bool:

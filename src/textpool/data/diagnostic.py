@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 
 from textpool.checks import integer, span
 from textpool.data.base import Sentence, SentenceData, Splits
+from textpool.data.sentiment import NEUTRAL
 from textpool.data.vocabulary import PAD, Vocabulary
+
+WORDS: Mapping[str, Any] = {"a": "great", "b": "terrible", "filler": NEUTRAL}
 
 
 class DiagnosticTask(SentenceData, ABC):
@@ -29,15 +32,17 @@ class DiagnosticTask(SentenceData, ABC):
     79 to 96 % of the test sentences also occur in the training split. These three measure which information a pooling
     keeps, not how well the classifier generalises to new sentences.
 
+    The default settings of each task are also those of its file in conf/data.
+
     Args:
+        lengths: minimum and maximum number of words in a sentence; each task has a default of its own.
         n_train: number of training sentences, a multiple of the number of classes; likewise `n_val` and `n_test`.
         n_val: number of validation sentences.
         n_test: number of test sentences.
-        lengths: minimum and maximum number of words in a sentence.
         gap: minimum number of filler words around each cue; the largest kernel size minus 1.
         n_filler: number of different filler words, the first of their list.
         seed: seed of the sentences; the seed of the training is a different setting.
-        words: the cues `a` and `b`, and the list `filler`.
+        words: the cues `a` and `b`, and the list `filler`; by default `WORDS` of this module.
         **batching: see `SentenceData`.
 
     Attributes:
@@ -54,14 +59,14 @@ class DiagnosticTask(SentenceData, ABC):
 
     def __init__(
         self,
-        n_train: int,
-        n_val: int,
-        n_test: int,
         lengths: Sequence[int],
-        gap: int,
-        n_filler: int,
-        seed: int,
-        words: dict[str, Any],
+        n_train: int = 2000,
+        n_val: int = 500,
+        n_test: int = 2000,
+        gap: int = 3,
+        n_filler: int = 1,
+        seed: int = 42,
+        words: Mapping[str, Any] = WORDS,
         **batching: Any,
     ) -> None:
         super().__init__(**batching)
@@ -73,7 +78,7 @@ class DiagnosticTask(SentenceData, ABC):
                 raise ValueError(f"{name}: expected a multiple of {n_classes}, the number of classes, got {size}")
         self.gap = integer("gap", gap, least=0)
         self.seed = integer("seed", seed, least=0)
-        for name, kind in ("a", str), ("b", str), ("filler", list):
+        for name, kind in ("a", str), ("b", str), ("filler", list | tuple):
             if not isinstance(words.get(name), kind) or not words[name]:
                 what = "a word" if kind is str else "a list of at least one word"
                 raise ValueError(f"words.{name}: expected {what}, got {words.get(name)!r}")

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from textpool.checks import one_of
+
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}  # names, since these characters need quotes in a shell
 
 
 class LabelledText(NamedTuple):
@@ -30,16 +32,39 @@ class FileOptions:
         encoding: encoding of the file; a byte order mark is skipped.
         text_column: name of the column (csv, tsv) or key (jsonl) of the text.
         label_column: name of the column (csv, tsv) or key (jsonl) of the label.
+        delimiter: character between two columns (csv, tsv), or its name `comma`, `semicolon` or `tab`; None: in csv,
+            the one of these three that separates the names of both columns in the header, in tsv a tab.
+
+    Raises:
+        ValueError: if an option has the wrong type or is not one of the allowed values.
     """
 
     format: str | None = None
     encoding: str = "utf-8"
     text_column: str = "text"
     label_column: str = "label"
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
         if self.format is not None:
             one_of("format", self.format, FORMATS)
+        for name, what in (
+            ("encoding", "the name of an encoding, such as utf-8"),
+            ("text_column", "the name of the column or key of the text"),
+            ("label_column", "the name of the column or key of the label"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise ValueError(f"{name}: expected {what}, got {value!r}")
+        if self.text_column == self.label_column:
+            raise ValueError(f"label_column: expected another column than text_column, got {self.label_column!r}")
+        if self.delimiter is not None and self.delimiter not in DELIMITERS:
+            one_character = isinstance(self.delimiter, str) and len(self.delimiter) == 1
+            if not one_character or self.delimiter in '\r\n"':
+                raise ValueError(
+                    f"delimiter: expected {', '.join(DELIMITERS)} or one character, other than a line end or a "
+                    f"double quote, got {self.delimiter!r}"
+                )
 
 
 def read_file(path: str, options: FileOptions) -> list[LabelledText]:
@@ -98,9 +123,14 @@ def _read_labelled_lines(path: str, content: str, options: FileOptions) -> Itera
         yield LabelledText(rest[0] if rest else "", label, number)
 
 
-def _read_table(path: str, content: str, options: FileOptions, **dialect: Any) -> Iterator[LabelledText]:
+def _read_table(
+    path: str, content: str, options: FileOptions, candidates: Sequence[str], **dialect: Any
+) -> Iterator[LabelledText]:
     columns = text_column, label_column = options.text_column, options.label_column
-    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True, **dialect)
+    if options.delimiter is not None:
+        candidates = [DELIMITERS.get(options.delimiter, options.delimiter)]
+    delimiter = _find_delimiter(content, columns, candidates, dialect)
+    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True, delimiter=delimiter, **dialect)
     end = 0  # last line of the previous record
     try:
         header = list(reader.fieldnames or [])
@@ -108,7 +138,7 @@ def _read_table(path: str, content: str, options: FileOptions, **dialect: Any) -
         if content.strip() and missing:
             raise ValueError(
                 f"{path}:1: no column {missing[0]!r}: the header has {', '.join(map(repr, header)) or 'none'}; "
-                "set data.text_column and data.label_column"
+                f"set data.text_column and data.label_column, or data.delimiter (now {delimiter!r})"
             )
         end = reader.line_num
         for record in reader:
@@ -119,17 +149,30 @@ def _read_table(path: str, content: str, options: FileOptions, **dialect: Any) -
             if text is None or label is None or not label.strip():
                 raise ValueError(
                     f"{path}:{line}: line without a label: expected {len(header)} columns separated by "
-                    f"{dialect['delimiter']!r}, {label_column!r} not empty"
+                    f"{delimiter!r}, {label_column!r} not empty"
                 )
             if surplus:
                 raise ValueError(
                     f"{path}:{line}: {len(header) + len(surplus)} columns, but the header has {len(header)}: "
-                    f"is there a {dialect['delimiter']!r} in the text? In csv, put such a text in double quotes"
+                    f"is there a {delimiter!r} in the text? In csv, put such a text in double quotes"
                 )
             yield LabelledText(text, label.strip(), line)
             end = reader.line_num
     except csv.Error as error:
         raise ValueError(f"{path}:{end + 1}: cannot be read as a table from this line on: {error}") from error
+
+
+def _find_delimiter(content: str, columns: Sequence[str], candidates: Sequence[str], dialect: dict[str, Any]) -> str:
+    """The candidate that separates the most of the needed columns in the header; of equals, the most columns."""
+
+    def columns_found(delimiter: str) -> tuple[int, int]:
+        try:
+            header = next(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, **dialect), [])
+        except csv.Error:
+            header = []
+        return len(set(columns) & set(header)), len(header)
+
+    return max(candidates, key=columns_found)
 
 
 def _read_json_lines(path: str, content: str, options: FileOptions) -> Iterator[LabelledText]:
@@ -156,7 +199,7 @@ def _read_json_lines(path: str, content: str, options: FileOptions) -> Iterator[
 
 FORMATS: dict[str, Callable[[str, str, FileOptions], Iterator[LabelledText]]] = {
     "txt": _read_labelled_lines,
-    "csv": partial(_read_table, delimiter=","),
-    "tsv": partial(_read_table, delimiter="\t", quoting=csv.QUOTE_NONE),  # quotation marks are part of the text
+    "csv": partial(_read_table, candidates=tuple(DELIMITERS.values())),
+    "tsv": partial(_read_table, candidates=("\t",), quoting=csv.QUOTE_NONE),  # quotation marks are part of the text
     "jsonl": _read_json_lines,
 }

@@ -1,7 +1,7 @@
 """The generated sentiment sentences of the lesson."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textpool.checks import integer, span
@@ -9,12 +9,27 @@ from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.vocabulary import PAD, Vocabulary
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+NEUTRAL = _words("the a movie film was is this that very really quite it and but with not")
+WORDS: Mapping[str, Sequence[str]] = {
+    "positive": _words(
+        "great amazing wonderful excellent fantastic brilliant superb loved enjoyed outstanding perfect best"
+    ),
+    "negative": _words("terrible horrible awful worst dreadful boring bad hated poor disappointing weak disaster"),
+    "neutral": NEUTRAL,
+}
+
+
 class SentimentData(SentenceData):
     """Short sentences of neutral words with a few sentiment words, all of one class, at random positions.
 
-    With the default settings, the training and test splits are exactly those of the lesson: positive and negative
-    sentences are drawn alternately, the list is shuffled, and its first `n_train` sentences are the training split.
-    The validation split is drawn afterwards from the same generator, so that it changes neither of them.
+    The default settings are also those of `data=sentiment`. With them, the training and test splits are exactly those
+    of the lesson: positive and negative sentences are drawn alternately, the list is shuffled, and its first `n_train`
+    sentences are the training split. The validation split is drawn afterwards from the same generator, so that it
+    changes neither of them.
 
     Args:
         n_train: number of training sentences; `n_train + n_test` is even.
@@ -23,20 +38,20 @@ class SentimentData(SentenceData):
         lengths: minimum and maximum number of words in a sentence.
         n_cues: minimum and maximum number of sentiment words in a sentence.
         seed: seed of the sentences; the seed of the training is a different setting.
-        words: word lists `positive`, `negative` and `neutral`.
+        words: word lists `positive`, `negative` and `neutral`; by default `WORDS` of this module.
         n_filler: number of different neutral words, the first of their list; None: all.
         **batching: see `SentenceData`.
     """
 
     def __init__(
         self,
-        n_train: int,
-        n_val: int,
-        n_test: int,
-        lengths: Sequence[int],
-        n_cues: Sequence[int],
-        seed: int,
-        words: dict[str, list[str]],
+        n_train: int = 1280,
+        n_val: int = 320,
+        n_test: int = 320,
+        lengths: Sequence[int] = (5, 12),
+        n_cues: Sequence[int] = (1, 3),
+        seed: int = 42,
+        words: Mapping[str, Sequence[str]] = WORDS,
         n_filler: int | None = None,
         **batching: Any,
     ) -> None:
@@ -58,7 +73,7 @@ class SentimentData(SentenceData):
             )
         self.seed = integer("seed", seed, least=0)
         for kind in ("positive", "negative", "neutral"):
-            if not words.get(kind):
+            if not words.get(kind) or isinstance(words[kind], str):
                 raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")
         most = len(words["neutral"])
         if n_filler is not None and integer("n_filler", n_filler, least=1) > most:

@@ -20,6 +20,7 @@ class Needle(DiagnosticTask):
 
     Args:
         test_lengths: minimum and maximum number of words in a test sentence.
+        lengths: minimum and maximum number of words in a training or validation sentence.
         **settings: see `DiagnosticTask`.
     """
 
@@ -27,8 +28,10 @@ class Needle(DiagnosticTask):
     most_cues = 1
     same_windows = False
 
-    def __init__(self, test_lengths: Sequence[int], **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(
+        self, test_lengths: Sequence[int] = (150, 250), lengths: Sequence[int] = (10, 30), **settings: Any
+    ) -> None:
+        super().__init__(lengths, **settings)
         self.test_lengths = self.checked_lengths("test_lengths", test_lengths)
 
     def load(self) -> Splits:
@@ -50,18 +53,21 @@ class Tone(DiagnosticTask):
     Args:
         n_cues: minimum and maximum number of cues in a sentence.
         margin: above 0 and below 0.49; a larger margin makes the task easier.
+        lengths: minimum and maximum number of words in a sentence.
         **settings: see `DiagnosticTask`.
     """
 
     classes = ("negative", "positive")
 
-    def __init__(self, n_cues: Sequence[int], margin: float, **settings: Any) -> None:
+    def __init__(
+        self, n_cues: Sequence[int] = (6, 9), margin: float = 0.2, lengths: Sequence[int] = (40, 50), **settings: Any
+    ) -> None:
         self.n_cues = span("n_cues", n_cues)
         integer("n_cues", self.n_cues[0], least=2)
         self.most_cues = self.n_cues[1]
         self.margin = between("margin", margin, 0, 0.49)
         self.bayes_accuracy = self._bayes_accuracy()
-        super().__init__(**settings)
+        super().__init__(lengths, **settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
         """Draw the same number of cues for each class; repeat a draw in which only one of the two cues occurs."""
@@ -90,10 +96,17 @@ class Twice(DiagnosticTask):
 
     k-max pooling with k of at least 2 and sum pooling solve the task, because a second cue adds a second window with a
     large value.
+
+    Args:
+        lengths: minimum and maximum number of words in a sentence.
+        **settings: see `DiagnosticTask`.
     """
 
     classes = ("once", "twice")
     most_cues = 2
+
+    def __init__(self, lengths: Sequence[int] = (15, 25), **settings: Any) -> None:
+        super().__init__(lengths, **settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
         yield "once", [self.a]
@@ -108,15 +121,16 @@ class Count(DiagnosticTask):
 
     Args:
         at_least: the smallest count of the class "enough", at least 2; sentences have 1 to 2 * (at_least - 1) cues.
+        lengths: minimum and maximum number of words in a sentence.
         **settings: see `DiagnosticTask`.
     """
 
     classes = ("fewer", "enough")
 
-    def __init__(self, at_least: int, **settings: Any) -> None:
+    def __init__(self, at_least: int = 4, lengths: Sequence[int] = (30, 60), **settings: Any) -> None:
         self.at_least = integer("at_least", at_least, least=2)
         self.most_cues = 2 * (at_least - 1)  # so that both classes have the same number of possible counts
-        super().__init__(**settings)
+        super().__init__(lengths, **settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
         """Draw a count for each class; all counts of a class are equally likely."""
@@ -134,16 +148,19 @@ class Proportion(DiagnosticTask):
     Args:
         share: the threshold.
         margin: minimum distance of a proportion from the threshold, relative to the threshold.
+        lengths: minimum and maximum number of words in a sentence.
         **settings: see `DiagnosticTask`.
     """
 
     classes = ("below", "above")
     most_cues = 1  # the minimum; the possible counts depend on the length, see `_counts`
 
-    def __init__(self, share: float, margin: float, **settings: Any) -> None:
+    def __init__(
+        self, share: float = 0.1, margin: float = 0.2, lengths: Sequence[int] = (20, 100), **settings: Any
+    ) -> None:
         self.share = between("share", share, 0, 0.5)
         self.margin = between("margin", margin, 0, 1)
-        super().__init__(**settings)
+        super().__init__(lengths, **settings)
         for length in range(self.lengths[0], self.lengths[1] + 1):
             if not all(self._counts(length)):
                 raise ValueError(
@@ -170,10 +187,17 @@ class Order(DiagnosticTask):
 
     k-max pooling keeps the order of the values, and solves the task if k is at least the number of windows that contain
     a cue. A strategy that ignores the order of the windows is at chance.
+
+    Args:
+        lengths: minimum and maximum number of words in a sentence.
+        **settings: see `DiagnosticTask`.
     """
 
     classes = ("a first", "b first")
     most_cues = 2
+
+    def __init__(self, lengths: Sequence[int] = (15, 25), **settings: Any) -> None:
+        super().__init__(lengths, **settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
         yield "a first", [self.a, self.b]
@@ -187,15 +211,16 @@ class Position(DiagnosticTask):
 
     Args:
         margin: minimum number of words between the cue and the neighbouring quarter.
+        lengths: minimum and maximum number of words in a sentence.
         **settings: see `DiagnosticTask`.
     """
 
     classes = ("1", "2", "3", "4")
     most_cues = 1
 
-    def __init__(self, margin: int, **settings: Any) -> None:
+    def __init__(self, margin: int = 1, lengths: Sequence[int] = (24, 48), **settings: Any) -> None:
         self.margin = integer("margin", margin, least=0)
-        super().__init__(**settings)
+        super().__init__(lengths, **settings)
         if not all(self._positions(self.lengths[0], quarter) for quarter in range(4)):
             raise ValueError(
                 f"lengths: expected enough words for a cue in every quarter, at least {self.margin} words from the "
@@ -226,12 +251,13 @@ class Spread(DiagnosticTask):
     Args:
         n_cues: number of cues in a sentence, an even number.
         rarer: count of the rarer cue in an uneven sentence; at least 1 and less than half of `n_cues`.
+        lengths: minimum and maximum number of words in a sentence.
         **settings: see `DiagnosticTask`.
     """
 
     classes = ("even", "uneven")
 
-    def __init__(self, n_cues: int, rarer: int, **settings: Any) -> None:
+    def __init__(self, n_cues: int = 8, rarer: int = 1, lengths: Sequence[int] = (40, 50), **settings: Any) -> None:
         self.n_cues = integer("n_cues", n_cues, least=4)
         self.most_cues = n_cues
         self.rarer = integer("rarer", rarer, least=1)
@@ -239,7 +265,7 @@ class Spread(DiagnosticTask):
             raise ValueError(f"n_cues: expected an even number, got {n_cues}")
         if rarer >= n_cues // 2:
             raise ValueError(f"rarer: expected less than half of n_cues ({n_cues // 2}), got {rarer}")
-        super().__init__(**settings)
+        super().__init__(lengths, **settings)
 
     def draw(self, rng: random.Random, length: int) -> Cues:
         """Draw which cue is the rarer one, and the order of the cues."""

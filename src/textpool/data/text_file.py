@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from textpool.checks import fraction, integer, switch
+from textpool.checks import fraction, integer
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.reading import FileOptions, LabelledText, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
@@ -25,7 +25,8 @@ class TextFileData(SentenceData):
         encoding: encoding of all files.
         text_column: name of the column, or JSON key, that holds the sentence.
         label_column: name of the column, or JSON key, that holds the label.
-        token_pattern: see `Tokenizer`.
+        delimiter: character between two columns; None: recognised from the header, see `FileOptions`.
+        tokens: see `Tokenizer`.
         lowercase: see `Tokenizer`.
         min_freq: see `Vocabulary.build`.
         max_size: see `Vocabulary.build`.
@@ -34,6 +35,8 @@ class TextFileData(SentenceData):
     Raises:
         ValueError: from `setup`; the message names the file, the line and what to do.
     """
+
+    natural_text = True
 
     def __init__(
         self,
@@ -47,9 +50,10 @@ class TextFileData(SentenceData):
         encoding: str = "utf-8",
         text_column: str = "text",
         label_column: str = "label",
-        token_pattern: str = r"\S+",
-        lowercase: bool = False,
-        min_freq: int = 1,
+        delimiter: str | None = None,
+        tokens: str = "words",
+        lowercase: bool = True,
+        min_freq: int = 2,
         max_size: int | None = None,
         **batching: Any,
     ) -> None:
@@ -61,8 +65,8 @@ class TextFileData(SentenceData):
         self.val_fraction = fraction("val_fraction", val_fraction)
         self.test_fraction = fraction("test_fraction", test_fraction)
         self.seed = integer("seed", seed, least=0)
-        self.file_options = FileOptions(format, encoding, text_column, label_column)
-        self.tokenize = Tokenizer(token_pattern, switch("lowercase", lowercase))
+        self.file_options = FileOptions(format, encoding, text_column, label_column, delimiter)
+        self.tokenize = Tokenizer(tokens, lowercase)
         self.min_freq = integer("min_freq", min_freq, least=1)
         self.max_size = None if max_size is None else integer("max_size", max_size, least=3)
 
@@ -101,9 +105,18 @@ class TextFileData(SentenceData):
                         + ", ".join(map(repr, sorted(known)[:10]))
                         + (", …" if len(known) > 10 else "")
                     )
+        splits = {"train": train, "val": val, "test": test}
+        self._texts = {split: [text.text for text in texts] for split, texts in splits.items()}
         return Splits(
-            *([Sentence(self.tokenize(text), label) for text, label, _ in texts] for texts in (train, val, test))
+            **{
+                split: [Sentence(self.tokenize(text), label) for text, label, _ in texts]
+                for split, texts in splits.items()
+            }
         )
+
+    def texts(self, split: str) -> list[str]:
+        """The sentences of a split as they are in the file; available after `setup`."""
+        return self._texts[split]
 
 
 def hold_out(

@@ -4,10 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from textpool.checks import integer
+from textpool.checks import integer, switch
 
 PAD = "<PAD>"
 UNK = "<UNK>"
+
+TOKENS = {
+    # A word with apostrophes and hyphens inside, such as don't and well-made; the second half of a word that is split
+    # already, such as 's in «it 's», as in published data sets; one or more of the same other mark, such as ... and --.
+    "words": r"\w+(?:['\u2019-]\w+)*|['\u2019](?:s|t|re|ve|ll|d|m)\b|([^\w\s])\1*",
+    "spaces": r"\S+",
+    "characters": r"\S",
+}
 
 
 class Vocabulary:
@@ -52,22 +60,36 @@ class Vocabulary:
             return [self.index[word] for word in words if word in self.index]
         return [self.index.get(word, self.unknown) for word in words]
 
+    def unknown_words(self, words: Iterable[str]) -> list[str]:
+        """Those of the words that are not in the vocabulary, in their order."""
+        return [word for word in words if word not in self.index]
+
 
 class Tokenizer:
     r"""Split a text into words.
 
     Args:
-        pattern: regular expression of one word: `\S+` for text with white space between all tokens,
-            `\w+|[^\w\s]` for ordinary text, in which punctuation marks follow words directly.
+        tokens: what a word is: `words` for text as people write it, in which punctuation marks follow words directly,
+            and become words of their own; `spaces` for text with white space between all words; `characters` for text
+            without white space between words; or a regular expression of one word, such as `\w+`.
         lowercase: whether to convert the text to lower case first, so that `Great` and `great` are the same word.
+
+    Raises:
+        ValueError: if `tokens` is neither one of the names nor a regular expression.
     """
 
-    def __init__(self, pattern: str = r"\S+", lowercase: bool = False) -> None:
+    def __init__(self, tokens: str = "spaces", lowercase: bool = False) -> None:
+        wrong = f"tokens: expected {', '.join(TOKENS)} or a regular expression of one word, got {tokens!r}"
+        # a mistyped name is a regular expression too, but it finds only itself
+        if not isinstance(tokens, str) or (tokens not in TOKENS and re.fullmatch(r"[\w-]*", tokens)):
+            raise ValueError(wrong)
         try:
-            self.pattern = re.compile(pattern)
+            self.pattern = re.compile(TOKENS.get(tokens, tokens))
         except re.error as error:
-            raise ValueError(f"token_pattern: expected a regular expression, got {pattern!r} ({error})") from error
-        self.lowercase = lowercase
+            raise ValueError(f"{wrong} ({error})") from error
+        if self.pattern.fullmatch(""):
+            raise ValueError(f"{wrong} (it finds empty words)")
+        self.lowercase = switch("lowercase", lowercase)
 
     def __call__(self, text: str) -> list[str]:
         """Words of a text, in order."""

@@ -51,7 +51,8 @@ class Pooling(nn.Module, ABC):
 
         Args:
             features: (batch, channels, time), floating point.
-            mask: (batch, time), bool, True where the position is real; None if all are.
+            mask: (batch, time), bool, True where the position is real; None if all are. Masks of numbers are not
+                converted, because they have no common meaning; the message of the error says how to convert one.
 
         Returns:
             (batch, channels, size), in the dtype of `features`.
@@ -74,12 +75,7 @@ class Pooling(nn.Module, ABC):
         first = torch.arange(mask.shape[-1], device=mask.device) == 0  # (time,)
         with torch.autocast(features.device.type, enabled=False):  # it would run matrix products in half precision
             values = self.pool(mask_out(features, mask, 0.0), mask | (empty & first))
-        expected = (features.shape[0], self.channels, self.size)
-        if values.shape != expected:
-            raise ValueError(
-                f"{type(self).__name__}.pool: expected to return (batch, channels, size) = {expected}, "
-                f"got {tuple(values.shape)}"
-            )
+        self._check_values(values, features)
         return values.masked_fill(empty[:, None, :], 0.0)
 
     @abstractmethod
@@ -96,6 +92,20 @@ class Pooling(nn.Module, ABC):
         kept = {name: vars(self).get(name) for name in names}
         return ", ".join(f"{name}={value!r}" for name, value in kept.items() if isinstance(value, PLAIN))
 
+    def _check_values(self, values: Tensor, features: Tensor) -> None:
+        expected = (features.shape[0], self.channels, self.size)
+        what = f"{type(self).__name__}.pool: expected to return (batch, channels, size) = {expected}"
+        if not isinstance(values, Tensor) or values.dtype != features.dtype:
+            dtype = str(features.dtype).removeprefix("torch.")
+            raise ValueError(f"{what} in {dtype}, got {_describe(values)}: return a tensor such as values.to(features)")
+        if values.shape != expected:
+            advice = ""
+            if values.shape == expected[:2]:
+                advice = ": keep the last axis, as with keepdim=True"
+            elif values.ndim == 3 and values.shape[:2] == expected[:2]:
+                advice = f": write self.size = {values.shape[2]} in its constructor"
+            raise ValueError(f"{what}, got {tuple(values.shape)}{advice}")
+
     def _check(self, features: Tensor, mask: Tensor | None) -> None:
         if not isinstance(features, Tensor) or features.ndim != 3 or not features.is_floating_point():
             raise ValueError(
@@ -106,7 +116,9 @@ class Pooling(nn.Module, ABC):
         if mask is None:
             return
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-            raise ValueError("mask: expected a bool tensor (batch, time), True = real, got " + _describe(mask))
+            raise ValueError(
+                f"mask: expected a bool tensor (batch, time), True = real, got {_describe(mask)}{_conversion(mask)}"
+            )
         if mask.shape != (features.shape[0], features.shape[2]):
             raise ValueError(
                 f"mask: expected shape (batch, time) = {(features.shape[0], features.shape[2])}, "
@@ -127,6 +139,15 @@ def mask_out(values: Float[Tensor, "batch any time"], mask: Mask, fill: float) -
     Not a product with the mask: 0 * NaN is NaN, in the value and in the gradient.
     """
     return values.masked_fill(~mask[:, None, :], fill)
+
+
+def _conversion(mask: object) -> str:
+    """How to convert the masks of numbers that other libraries make, as the end of an error message."""
+    if not isinstance(mask, Tensor):
+        return ""
+    if mask.is_floating_point():
+        return ": pass mask == 0 if it is added to scores (0 = real, -inf = padding), mask.bool() if 1 = real"
+    return ": pass mask.bool() if 1 = real and 0 = padding"
 
 
 def _describe(value: object) -> str:

@@ -12,6 +12,7 @@ import yaml
 
 from textpool.facts import Facts, differences, group_hash
 from textpool.record import CONFIG, FACTS, PREDICTIONS, REFUSED, RESULT, Result, write_atomic
+from textpool.run.sweep import SweepProgress
 
 STAGING = ".replacement"  # in a run's folder: the files of a run that is to replace the finished result there
 
@@ -28,11 +29,13 @@ class Run:
         folder: where its files go; the folder's name is the run's name.
         facts: what the run is.
         arguments: the overrides, as on the command line.
+        sweep: how much of its sweep was done at its start; None: it is no part of a sweep.
     """
 
     folder: Path
     facts: Facts
     arguments: Sequence[str] = ()
+    sweep: SweepProgress | None = None
 
     @property
     def name(self) -> str:

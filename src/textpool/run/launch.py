@@ -1,11 +1,13 @@
 """Between Hydra and a run: names its folder, lets a sweep outlive failures, and compares the runs at the end."""
 
 import logging
+import multiprocessing
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from textpool.facts import Facts
-from textpool.record import CONFIG, REFUSED
+from textpool.record import CONFIG, REFUSED, RESULT, short
 from textpool.run.failure import describe, is_users_error, log_file, record_failure, root_cause
 from textpool.run.folder import Run
-from textpool.run.overrides import count_jobs, parse_overrides, swept_names
+from textpool.run.overrides import count_jobs, parse_overrides, swept_names, values_of
 from textpool.run.provenance import now
+from textpool.run.sweep import Sweep, hide_bars, print_above_bar, show_bar
 
 log = logging.getLogger(__name__)
 INTERRUPTED: list[Callable[[], None]] = []  # reports of sweeps that have not come to their end
+CONTINUE = [""]  # how the command continues if it is interrupted: known once Hydra has read it
 
 
 def facts_of(config: DictConfig, hydra: DictConfig) -> Facts:
@@ -62,11 +66,30 @@ OmegaConf.register_new_resolver("run_name", lambda *, _root_: facts_of(_root_, _
 
 def current_run(config: DictConfig) -> Run:
     """The run that Hydra has just started in this process."""
-    return _run(config, HydraConfig.get())
+    hydra = HydraConfig.get()
+    sweep = None if hydra.mode != RunMode.MULTIRUN else _sweep(hydra).progress()
+    return replace(_run(config, hydra), sweep=sweep)
 
 
 def _run(config: DictConfig, hydra: Any) -> Run:
     return Run(Path(hydra.runtime.output_dir), facts_of(config, hydra), list(hydra.overrides.task))
+
+
+def _sweep(hydra: Any) -> Sweep:
+    """The sweep of a job."""
+    known = hydra.callbacks.study
+    return Sweep(Path(hydra.sweep.dir).resolve(), known.since, known.jobs)
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether a command ends because of Ctrl-C; Lightning then raises SystemExit."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
+
+
+def say_interrupted() -> None:
+    """Say in one line how the interrupted command continues; a second call does nothing."""
+    if CONTINUE:
+        print(f"\ninterrupted{CONTINUE.pop()}", file=sys.stderr)
 
 
 def report_if_interrupted() -> None:
@@ -91,39 +114,56 @@ class StudyCallback(Callback):
         self.sweep_started, self.sweep_clock = now(), time.time()
         self.started, self.clock = now(), time.time()
         self.reported = False
+        self.sweep: Sweep | None = None
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse commands that cannot work as a whole."""
         refuse_relaunch(config)
+        refuse_unknown_baseline(config, Path(config.hydra.run.dir).parent, [config.hydra.runtime.choices.pooling])
+        CONTINUE[:] = [how_to_continue(config)]
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Find out what is swept, and hand it to the jobs."""
         refuse_relaunch(config)
         study, baseline = Path(config.hydra.sweep.dir).resolve(), config.get("baseline")
-        INTERRUPTED.append(lambda: self.report_if_interrupted(study, baseline))
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = [*params, *config.hydra.overrides.task]
+        poolings = values_of("pooling", overrides, options(config, "pooling"))
+        refuse_unknown_baseline(config, study, poolings or [config.hydra.runtime.choices.pooling])
+        CONTINUE[:] = [how_to_continue(config)]
+        INTERRUPTED.append(lambda: self.report_if_interrupted(study, baseline))
         basic = config.hydra.sweeper._target_.endswith("BasicSweeper")  # only its jobs are known beforehand
         jobs = count_jobs(overrides, lambda group: options(config, group)) if basic else None
         known = {"swept": f"[{','.join(swept_names(overrides))}]", "jobs": jobs or "null", "since": self.sweep_clock}
         with open_dict(config):
             config.hydra.overrides.hydra += [f"hydra.callbacks.study.{name}={value}" for name, value in known.items()]
+        self.sweep = Sweep(study, self.sweep_clock, jobs)
+        if not config.hydra.launcher._target_.endswith("BasicLauncher"):  # its jobs have bars of their own
+            show_bar(self.sweep)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the time, in the process of the job."""
         self.started, self.clock = now(), time.time()
+        if multiprocessing.current_process().name != "MainProcess":
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # Ctrl-C reaches all processes, and the main one ends the others
+        if config.hydra.mode == RunMode.MULTIRUN:
+            sweep = _sweep(config.hydra)
+            print_above_bar(sweep)
+            sweep.begin(Path(config.hydra.runtime.output_dir).name)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Report a run that is no part of a sweep; record a failure, with which a sweep continues."""
         folder = Path(config.hydra.runtime.output_dir)
         alone = config.hydra.mode != RunMode.MULTIRUN
-        sweep = config.hydra.callbacks.study
-        if not alone and sweep.jobs:
-            done = config.hydra.job.num + 1
-            log.info("%s: %s", folder.name, sweep_progress(done, sweep.jobs, time.time() - sweep.since))
+        if not alone:
+            result = folder / RESULT
+            _sweep(config.hydra).finish(folder.name, result.exists() and result.stat().st_mtime >= self.clock)
         if job_return.status != JobStatus.FAILED:
             if alone:
                 report_study(folder.parent, config.get("baseline"))
+                print(f"run:     {short(folder)}\nmodel:   {short(folder)}/checkpoints/best.ckpt")
             return
         error = root_cause(job_return._return_value)
         try:
@@ -133,7 +173,7 @@ class StudyCallback(Callback):
         record_failure(_run(config, config.hydra), settings, error, self.started, time.time() - self.clock)
         if alone and not is_users_error(error):
             traceback.print_exception(error, file=sys.stderr)
-        print(f"error: {describe(error)}\n(traceback: {log_file(folder)})", file=sys.stderr)
+        print(f"error: {describe(error)} (traceback: {log_file(folder)})", file=sys.stderr)
         if alone:
             raise SystemExit(1)
         job_return.status = JobStatus.COMPLETED
@@ -142,6 +182,7 @@ class StudyCallback(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the study; end with status 1 if a job of this sweep failed or was refused."""
         self.reported = True
+        self.end_progress()
         study = Path(config.hydra.sweep.dir)
         try:
             failed = report_study(study, config.get("baseline")).query("status != 'ok'")
@@ -155,10 +196,17 @@ class StudyCallback(Callback):
 
     def report_if_interrupted(self, study: Path, baseline: str) -> None:
         """Compare the runs so far, if this sweep has begun any and has not reported them."""
+        self.end_progress()
         begun = any(path.stat().st_mtime >= self.sweep_clock for path in study.glob(f"*/{CONFIG}"))
         if begun and not self.reported:
-            print("\ninterrupted: the same command with", f"study={study.name}", "continues", file=sys.stderr)
+            say_interrupted()
             report_study(study, baseline)
+
+    def end_progress(self) -> None:
+        """Take away the bar of the sweep, and the files that its jobs shared."""
+        hide_bars()
+        if self.sweep is not None:
+            self.sweep.close()
 
 
 def report_study(study: Path, baseline: str) -> Any:
@@ -174,10 +222,26 @@ def options(config: DictConfig, group: str) -> list[str]:
     return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
 
 
-def sweep_progress(done: int, jobs: int, seconds: float) -> str:
-    """The number of finished jobs, and the time that the others will take at this rate."""
-    left = timedelta(seconds=round(seconds / done * (jobs - done)))
-    return f"{done:,} of {jobs:,} runs" + (f", about {left} left" if done < jobs else "")
+def how_to_continue(config: DictConfig) -> str:
+    """The end of a message about an interruption: a study that is named after the time needs this name again."""
+    name = f" with study={config.study}" if OmegaConf.is_interpolation(config, "study") else ""
+    return f": the same command{name} continues it"
+
+
+def refuse_unknown_baseline(config: DictConfig, study: Path, poolings: Sequence[str]) -> None:
+    """End a command that names a baseline which will be no row of the table.
+
+    Args:
+        config: its configuration.
+        study: folder of the study, which may hold runs of earlier commands.
+        poolings: those that the command trains.
+    """
+    runs = [folder.parent.name for folder in study.glob(f"*/{CONFIG}")]
+    names = [str(name) for name in dict.fromkeys([*poolings, *runs])]
+    # the default need be no row: then the first row is the baseline
+    for baseline in values_of("baseline", config.hydra.overrides.task):
+        if not any(f"{baseline}-".startswith(f"{name}-") or name.startswith(f"{baseline}-") for name in names):
+            raise SystemExit(f"error: baseline: expected one of {', '.join(names)}, got {baseline!r}")
 
 
 def refuse_relaunch(config: DictConfig) -> None:

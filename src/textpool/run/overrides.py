@@ -49,3 +49,23 @@ def count_jobs(overrides: Sequence[str], options: Callable[[str], Sequence[str]]
         else:
             jobs[override.get_key_element()] = 1
     return math.prod(jobs.values())
+
+
+def values_of(name: str, overrides: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+    """The values that the last override for a setting gives it; none if there is no override.
+
+    Args:
+        name: of the setting or of the config group.
+        overrides: of a run or a sweep.
+        options: of the group; empty for a setting.
+    """
+    found: list[str] = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.key_or_group != name:
+            continue
+        value = override.value()
+        if isinstance(value, Glob):
+            found = value.filter(list(options))
+        else:
+            found = list(override.sweep_string_iterator()) if override.is_discrete_sweep() else [str(value)]
+    return found

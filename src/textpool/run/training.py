@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +10,15 @@ from typing import Any
 import torch
 from filelock import FileLock
 from hydra.utils import instantiate
-from lightning import Trainer, seed_everything
+from lightning import seed_everything
+from lightning.pytorch.callbacks import ProgressBar
 
-from textpool.build import CONTENT, build_classifier, build_data, content, read_checkpoint
+from textpool.build import CONTENT, build_classifier, build_data, build_trainer, content, read_checkpoint
 from textpool.checks import integer, switch
+from textpool.data.summary import log_summary
 from textpool.facts import config_hash, differences, group_hash, hyperparameters
-from textpool.inference import QUIET, class_probabilities, measure, silence_lightning
-from textpool.record import PREDICTIONS, RESULT, Result, write_predictions
+from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
+from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, claim, finished_before, publish, working_folder
 from textpool.run.progress import progress_callback
@@ -58,6 +59,10 @@ def train(config: dict[str, Any], run: Run) -> Result:
             shutil.rmtree(run.folder / STAGING, ignore_errors=True)  # the finished result stays
             raise
         publish(run.folder)
+        if run.sweep is None:
+            shown = [name for name in ("val/acc", "test/acc") if name in result.metrics]
+            found = ", ".join(in_words(name, result.metrics[name]) for name in shown)
+            log.info("%s: epoch %d is the best: %s", run.name, result.best_epoch, found)
         return result
 
 
@@ -76,16 +81,16 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     seed_everything(config["seed"], verbose=False)
     data = build_data(config)
     data.setup()
+    log_summary(data)
     classifier = build_classifier(config, data)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
     checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
     logger = instantiate(config["logger"], save_dir=folder) if config.get("logger") else None
-    callbacks = [checkpoint, progress_callback(), *instantiate(config.get("callbacks") or {}).values()]
-    on_terminal = sys.stdout.isatty()
-    trainer: Trainer = instantiate(
-        config["trainer"], logger=logger or False, callbacks=callbacks, enable_progress_bar=on_terminal
-    )
-    evaluator: Trainer = instantiate(config["trainer"], **QUIET, devices=1, num_nodes=1, strategy="auto")
+    progress = progress_callback(run.name, run.sweep)
+    callbacks = [checkpoint, progress, *instantiate(config.get("callbacks") or {}).values()]
+    bar = isinstance(progress, ProgressBar)  # with True and no bar among the callbacks, Lightning adds its own
+    trainer = build_trainer(config, logger=logger or False, callbacks=callbacks, enable_progress_bar=bar)
+    evaluator = build_trainer(config, **QUIET, devices=1, num_nodes=1, strategy="auto")
 
     # Fit
     claim(folder, run, config)
@@ -93,6 +98,9 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         logger.log_hyperparams(hyperparameters(run.facts, config))
     n_train = len(data.splits.train)
     log.info("%s: %s training sentences, %s parameters", run.name, f"{n_train:,}", f"{n_params:,}")
+    if run.sweep is None:
+        pooling = run.facts.factors["pooling"]
+        log.info("pooling %s, at most %s epochs; files: %s", pooling, trainer.max_epochs, short(run.folder))
     if start is not None:
         log.info("%s: continues from %s", run.name, start)
         bring_best(start, folder / "checkpoints")
@@ -109,7 +117,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
 
     # Record
     targets = data.encoded["test"].labels[: len(probabilities)]
-    write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), probabilities.tolist())
+    texts = data.texts("test")[: len(targets)]
+    write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), probabilities.tolist(), texts)
     result = Result(
         run=run.name,
         status="ok",
@@ -122,6 +131,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         overrides=dict(run.facts.overrides),
         follows_seed=list(run.facts.follows_seed),
         metrics=metrics,
+        per_class=per_class(data.labels, targets, probabilities.argmax(-1).cpu()),
         best_epoch=best["epoch"] + 1,
         n_test=len(targets),
         majority_accuracy=data.majority_accuracy,

@@ -1,6 +1,5 @@
 """Figures of a comparison: readable in grey and by the colour-blind, as PNG, as SVG, and in TensorBoard."""
 
-import io
 import itertools
 import time
 from collections.abc import Iterable, Mapping
@@ -10,19 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from textpool.facts import is_own
+from textpool.facts import is_own, short_names
 from textpool.record import is_fraction
 
 # Okabe and Ito 2008; told apart by marker and line as well.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
+DPI = 150  # of the PNG files and of TensorBoard's images
 
 Style = tuple[str, str, str]  # colour, marker, line
 
@@ -37,8 +36,10 @@ def draw(comparison: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Figure]:
         "learning_curves": learning_curves(rows, runs),
         "against_parameters": against_parameters(rows),
     }
-    for setting in (name for name in comparison.attrs["factors"] if is_own(name)):
-        figures[f"against_{setting.split('.')[-1]}"] = against_setting(rows, setting, comparison.attrs["factors"])
+    factors = comparison.attrs["factors"]
+    for setting, short in short_names(factors).items():
+        if is_own(setting):
+            figures[f"against_{short}"] = against_setting(rows, setting, factors)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
@@ -148,14 +149,13 @@ def write(figures: Mapping[str, Figure], target: Path) -> list[Path]:
     written = []
     for name, figure in figures.items():
         figure.savefig(target / f"{name}.svg", metadata={"Date": None})
-        content = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(content)
-        width, height = (int(size * figure.dpi) for size in figure.get_size_inches())
-        image = Summary.Image(height=height, width=width, encoded_image_string=content.getvalue())
+        picture = target / f"{name}.png"
+        figure.savefig(picture, dpi=DPI)
+        width, height = (int(size * DPI) for size in figure.get_size_inches())
+        image = Summary.Image(height=height, width=width, encoded_image_string=picture.read_bytes())
         value = Summary.Value(tag=f"study/{name}", image=image)
         events.add_event(Event(wall_time=time.time(), step=0, summary=Summary(value=[value])))
-        figure.savefig(target / f"{name}.png", dpi=150)
-        written.append(target / f"{name}.png")
+        written.append(picture)
     events.close()
     return written
 

@@ -46,7 +46,7 @@ def grid(comparison: pd.DataFrame) -> Grid | None:
 
     None where nothing but the pooling and the seed differs, and where most cells would be empty, as in a random search.
     """
-    rows = comparison[comparison["pooling"] != ""]
+    rows = comparison[comparison["strategy"] != ""]
     factors = comparison.attrs["factors"]
     values = {name: _ordered(rows[name]) for name in factors if name == "study" or compared_apart(name)}
     values = {name: found for name, found in values.items() if len(found) > 1}

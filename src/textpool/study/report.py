@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from textpool.record import write_atomic
+from textpool.record import short, write_atomic
 from textpool.study import tables
-from textpool.study.compare import compare
+from textpool.study.comparison import compare, sort
 from textpool.study.grid import Grid, grid
-from textpool.study.read import read
+from textpool.study.runs import read
 from textpool.study.theory import expect, surprises
 
+# columns of the runs that runs.csv leaves out: they stand in each result.json
+ASIDE = ["folder", "history", "choices", "overrides", "follows_seed", "command", "device", "commit"]
 MOST_ROWS = 40  # up to which rows are shown on a terminal, and drawn as lines or points
 
 
@@ -28,6 +30,8 @@ def report(
     by: Sequence[str] | None = None,
     theory: Mapping[str, Any] | None = None,
     form: str = "table",
+    order: str | None = None,
+    require_baseline: bool = False,
 ) -> pd.DataFrame:
     """Compare the runs of studies; show the table, and write tables and figures to the folder of a single study.
 
@@ -38,6 +42,8 @@ def report(
         by: see `compare`.
         theory: what theory expects, see `textpool.study.theory.expect`.
         form: `table`, or one of `tables.FORMATS`: then only this text is printed, and nothing is written.
+        order: column of the comparison by which its rows are sorted; None: in the order of their first runs.
+        require_baseline: whether a baseline that is neither a row nor a pooling is an error.
 
     Returns:
         All runs, from `read`.
@@ -47,9 +53,14 @@ def report(
     """
     runs = read(studies, () if theory is None else theory.get("given") or ())
     comparison = compare(runs, metric, baseline, by)
+    names = list(dict.fromkeys([*comparison["pooling"], *comparison["row"]]))
+    if require_baseline and baseline not in names:
+        raise ValueError(f"baseline: expected one of {', '.join(names)}, got {baseline!r}")
     if theory is not None:
         comparison = expect(comparison, theory)
-    overview = grid(comparison)
+    overview = grid(comparison)  # before the rows are sorted, which would change the order of its columns
+    if order is not None:
+        comparison = sort(comparison, order)
     if form != "table":
         print(tables.FORMATS[form](comparison, overview), end="")
         return runs
@@ -68,8 +79,8 @@ def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: G
 
     write_atomic(study / "comparison.md", markdown)
     write_atomic(study / "comparison.csv", tables.as_csv(comparison))
-    write_atomic(study / "runs.csv", tables.as_csv(runs.drop(columns=["folder", "history", "choices", "overrides"])))
-    shown = study.relative_to(Path.cwd()) if study.is_relative_to(Path.cwd()) else study
+    write_atomic(study / "runs.csv", tables.as_csv(runs.drop(columns=ASIDE)))
+    shown = short(study)
     print(f"\ntable:   {shown}/comparison.md")
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
     if overview is None or len(comparison) <= MOST_ROWS:
@@ -80,17 +91,19 @@ def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: G
 
 
 def show(comparison: pd.DataFrame, overview: Grid | None, heading: str, errors: Sequence[str] = ()) -> None:
-    """Print the table, or the grid where the table is too long."""
+    """Print the grid where there is one, then the rows unless there is a grid and they are many."""
     console = Console(width=None if sys.stdout.isatty() else 140)
-    if overview is None or len(comparison) <= MOST_ROWS:
-        _show_rows(comparison, heading, console)
-    else:
+    few = len(comparison) <= MOST_ROWS
+    if overview is not None:
+        console.print(Text(heading + "\n" * ("" not in overview.panels)))
         for title, panel in overview.panels.items():
             texts = (tables.grid_cells(overview, panel, intervals) for intervals in (True, False))
-            fitting = (table for table in (_rich(text, title or heading) for text in texts) if _fits(table, console))
-            console.print(next(fitting, Text(f"{title or heading}: too wide for this terminal")))
-        end = f"All {len(comparison):,} rows: comparison.md."
-        console.print(Text(f"{tables.grid_caption(comparison)} {end}"))
+            fitting = (table for table in (_rich(text, title) for text in texts) if _fits(table, console))
+            console.print(next(fitting, Text(f"{title or 'The grid'}: too wide for this terminal\n")))
+        end = "" if few else f" All {len(comparison):,} rows: comparison.md."
+        console.print(Text(f"{tables.grid_caption(comparison)}{end}\n"))
+    if overview is None or few:
+        _show_rows(comparison, heading if overview is None else "Rows", console)
     for error in errors:
         console.print(Text(error, style="red"))
 
@@ -103,14 +116,21 @@ def _show_rows(comparison: pd.DataFrame, heading: str, console: Console) -> None
         if _fits(_rich(text.drop(columns=left_out), heading), console):
             break
         left_out.append(least)
-    console.print(_rich(text.drop(columns=left_out), heading, bad))
+    text = text.drop(columns=left_out)
+    for number, name in enumerate(tables.INTERVALS, start=1):
+        if _fits(_rich(text, heading), console):
+            break
+        text = tables.cells(comparison, tables.INTERVALS[number:])
+        text = text.drop(columns=[column for column in left_out if column in text])
+        left_out.append(f"intervals of the {name}")
+    console.print(_rich(text, heading, bad))
     if left_out:
         console.print(Text(f"Too narrow here for {', '.join(left_out)}: see comparison.md."))
     console.print(Text(tables.caption(comparison)))
 
 
 def _rich(text: pd.DataFrame, title: str, bad: Sequence[bool] = ()) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for name in text:
         side = "left" if name in tables.LEFT else "right"
         table.add_column(str(name).replace(" ", "\n", 1), justify=side, no_wrap=True)

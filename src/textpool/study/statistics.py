@@ -1,6 +1,6 @@
-"""What may be said of a difference: intervals and tests, over seeds or over the sentences of one test set.
+"""Intervals and tests of a mean or a difference, over seeds or over the sentences of one test set.
 
-Formulas are SciPy's; here stands only which of them answers which question.
+The formulas are SciPy's; this module chooses the one that answers each question.
 """
 
 import math
@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
-    """A value with its 95 % interval; nan where nothing can be said."""
+    """A value with its 95 % interval; NaN bounds where there is none."""
 
     value: float
     low: float
@@ -22,14 +22,14 @@ class Estimate(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A difference from the baseline, its interval, and the probability of one at least as large by chance."""
+    """A difference from the baseline with its 95 % interval, and its p-value."""
 
     estimate: Estimate
     p: float
 
 
 def mean_over_seeds(values: Sequence[float]) -> Estimate:
-    """Mean with Student's t interval; of one value without an interval."""
+    """Mean with the interval of Student's t distribution; a single value has no interval."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean, math.nan, math.nan)
@@ -44,18 +44,18 @@ def difference_over_seeds(values: Sequence[float], baseline: Sequence[float]) ->
     """Mean of paired differences with Student's t interval and the p-value of the paired t-test.
 
     Args:
-        values: a metric, one value a seed.
-        baseline: the same of the baseline, the same seeds in the same order; at least two.
+        values: a metric, one value per seed.
+        baseline: the metric of the baseline, for the same seeds in the same order; at least two.
     """
     differences = np.subtract(values, baseline)
     estimate = mean_over_seeds(differences.tolist())
-    if np.ptp(differences) == 0:  # no spread to test against
+    if np.ptp(differences) == 0:  # without spread, the t-test is not defined
         return Difference(estimate, 1.0 if estimate.value == 0 else 0.0)
     return Difference(estimate, float(stats.ttest_rel(values, baseline).pvalue))
 
 
 def accuracy_on_test_set(correct: Sequence[bool]) -> Estimate:
-    """Accuracy with Wilson's interval: what other sentences of the same kind might give this very model."""
+    """Accuracy with Wilson's interval: the range for this one model on other test sets from the same distribution."""
     result = stats.binomtest(sum(correct), len(correct))
     interval = result.proportion_ci(LEVEL, method="wilson")
     return Estimate(float(result.statistic), float(interval.low), float(interval.high))
@@ -65,8 +65,8 @@ def difference_on_test_set(correct: Sequence[bool], baseline: Sequence[bool]) ->
     """Difference of two accuracies on the same sentences: bootstrap interval, exact McNemar test.
 
     Args:
-        correct: whether each sentence is classified rightly.
-        baseline: the same of the baseline, the same sentences in the same order.
+        correct: whether each sentence was classified correctly.
+        baseline: the same for the baseline, on the same sentences in the same order.
     """
     paired = np.subtract(np.asarray(correct, dtype=float), np.asarray(baseline, dtype=float))
     better, worse = int((paired > 0).sum()), int((paired < 0).sum())
@@ -74,7 +74,8 @@ def difference_on_test_set(correct: Sequence[bool], baseline: Sequence[bool]) ->
     if better + worse == 0:
         return Difference(Estimate(mean, mean, mean), 1.0)
     n = len(paired)
-    # A resampled test set is told by how many of its sentences speak for either side: a multinomial draw.
+    # The difference on a resampled test set depends only on how many of its sentences favour either side, and these
+    # numbers are a multinomial draw: the same distribution as resampling sentences, much faster.
     drawn = np.random.default_rng(0).multinomial(n, [better / n, worse / n, (n - better - worse) / n], size=10_000)
     low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / n, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     p = stats.binomtest(better, better + worse).pvalue
@@ -82,7 +83,7 @@ def difference_on_test_set(correct: Sequence[bool], baseline: Sequence[bool]) ->
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number, in the order given (Holm 1979, step-down)."""
+    """p-values corrected for their number, in the order given (Holm 1979, step-down procedure)."""
     order = np.argsort(p_values)
     stepped = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))

@@ -1,7 +1,7 @@
 """A comparison as text: Markdown, CSV, JSON, LaTeX, and the cells and captions that a terminal shows."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -13,25 +13,31 @@ from textpool.study.grid import Grid
 LEFT = ("run", "status", "verdict", "")  # columns of words; the others hold numbers
 # columns that a narrow terminal leaves out, the first one first
 LEAST = ["values per filter", "majority guess", "best reachable", "test loss", "p", "seconds", "seeds", "parameters"]
+INTERVALS = ("means", "differences")  # left out after them
 
 
-def cells(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The table as text, with headings for people, without columns that are empty."""
+def cells(comparison: pd.DataFrame, intervals: Sequence[str] = INTERVALS) -> pd.DataFrame:
+    """The table as text, with headings for people, without columns that are empty.
+
+    Args:
+        comparison: from `textpool.study.compare`.
+        intervals: the values behind which their interval stands.
+    """
     metric = str(comparison["metric"].iloc[0])
     compared = comparison[comparison["difference"].notna()]
     of = f" from {compared['baseline'].iloc[0]}" if compared["baseline"].nunique() == 1 else ""
     of_accuracy = metric == "test/acc"
-    columns = {
+    columns: dict[str, Iterable[object]] = {
         "run": comparison["row"],
         "status": comparison["status"],
         "seeds": [seeds or None for seeds in comparison["seeds"].tolist()],
-        metric.replace("/", " "): _intervals(comparison, "", metric),
-        f"difference{of}": _intervals(comparison, "difference", metric, sign="+"),
+        metric.replace("/", " "): _intervals(comparison, "means" in intervals, "", metric),
+        f"difference{of}": _intervals(comparison, "differences" in intervals, "difference", metric, sign="+"),
         "p": [_p(p) for p in comparison["p"].tolist()],
         "verdict": comparison["verdict"],
         "majority guess": [_number(value, metric) for value in comparison["majority_accuracy"] if of_accuracy],
         "best reachable": [_number(value, metric) for value in comparison["bayes_accuracy"] if of_accuracy],
-        "test loss": [_number(value, "loss") for value in comparison["loss"] if metric != "test/loss"],
+        **({} if metric == "test/loss" else {"test loss": [_number(loss, "loss") for loss in comparison["loss"]]}),
         "parameters": comparison["n_params"],
         "values per filter": comparison["values_per_filter"],
         "seconds": [None if math.isnan(value) else f"{value:.1f}" for value in comparison["seconds"]],
@@ -44,12 +50,12 @@ def grid_cells(grid: Grid, panel: pd.DataFrame, intervals: bool = True) -> pd.Da
     """A panel of the grid as text: strategies, then the best accuracy that can be reached and the majority guess."""
     metric = str(panel["metric"].iloc[0])
     text = [_in_grid(row, intervals) for row in panel.to_dict("records")]
-    table = grid.table(panel.assign(text=text), "text").fillna("")
+    table = grid.table(panel.assign(text=text), "text").astype(object).fillna("")
     table = table[(table != "").any(axis=1)]
     if metric == "test/acc":
         for name, column in {"best reachable": "bayes_accuracy", "majority guess": "majority_accuracy"}.items():
-            known = grid.table(panel, column).apply(lambda values: values.dropna().max()).map(_tenths)
-            if any(known.tolist()):
+            known = [_tenths(values.dropna().max()) for _, values in grid.table(panel, column).items()]
+            if any(known):
                 table.loc[name] = known
     return table.rename_axis("").reset_index()
 
@@ -74,10 +80,26 @@ def caption(comparison: pd.DataFrame) -> str:
             f"One seed: the intervals are over the {n} sentences of the test set (Wilson; difference: bootstrap, p: "
             "McNemar). They say nothing about another training: run several seeds."
         )
+    lines += _without_difference(comparison)
     tests = int(comparison["p"].notna().sum())
     if tests:
         lines.append(f"p is corrected for {tests} comparison{'s' if tests > 1 else ''} (Holm).")
     return " ".join(lines)
+
+
+def _without_difference(comparison: pd.DataFrame) -> list[str]:
+    """The rows that have no difference from the baseline although they have a mean, by the reason, as a sentence."""
+    rows = comparison[comparison["mean"].notna() & (comparison["no_difference"] != "")]
+    if comparison["mean"].notna().sum() < 2 or not len(rows):
+        return []
+    reasons = rows.groupby("no_difference", sort=False)["row"]
+    listed = [f"{_some(names.tolist())} ({reason})" for reason, names in reasons]
+    return [f"Without a difference: {'; '.join(listed)}."]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def grid_caption(comparison: pd.DataFrame) -> str:
@@ -147,7 +169,7 @@ FORMATS: Mapping[str, Callable[[pd.DataFrame, Grid | None], str]] = {
 
 def _markdown_table(table: pd.DataFrame) -> str:
     sides = ["left" if name in LEFT else "right" for name in table]
-    escaped = table.map(lambda text: text.replace("|", r"\|"))
+    escaped = table.map(lambda text: text.replace("|", r"\|")).rename(columns=lambda text: text.replace("|", r"\|"))
     return escaped.to_markdown(index=False, colalign=sides, disable_numparse=True)
 
 
@@ -155,13 +177,13 @@ def _listed(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _intervals(comparison: pd.DataFrame, name: str, metric: str, sign: str = "") -> list[str | None]:
+def _intervals(comparison: pd.DataFrame, shown: bool, name: str, metric: str, sign: str = "") -> list[str | None]:
     columns = (name or "mean", f"{name}_low".lstrip("_"), f"{name}_high".lstrip("_"))
     found: list[str | None] = []
     for value, low, high in comparison[list(columns)].itertuples(index=False):
         text = _number(value, metric, sign)
-        both = f" [{_number(low, metric, sign)}, {_number(high, metric, sign)}]" if not math.isnan(low) else ""
-        found.append(text and text + both)
+        bounds = f" [{_number(low, metric, sign)}, {_number(high, metric, sign)}]"
+        found.append(text + bounds if text and shown and not math.isnan(low) else text)
     return found
 
 

@@ -1,6 +1,6 @@
 """What theory expects of strategies on data sets, held against a comparison."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,15 @@ def read_theory(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not YAML: {error}") from error
     if not isinstance(theory, dict) or not {"wins", "fails"} <= set(theory) <= {"given", "wins", "fails"}:
         raise ValueError(f"{path}: expected the sections given, wins and fails")
+    for section, content in theory.items():
+        if not isinstance(content or {}, dict):
+            raise ValueError(f"{path}: {section}: expected names with values, got {content!r}")
+    for section, data, strategies in _listed(theory):
+        if not isinstance(strategies, list) or not all(map(_is_strategy, strategies)):
+            raise ValueError(
+                f"{path}: {section}: {data}: expected a list of strategies such as max or {{pooling: kmax, k: 3}}, "
+                f"got {strategies!r}"
+            )
     return theory
 
 
@@ -57,14 +66,25 @@ def surprises(comparison: pd.DataFrame) -> list[str]:
     return lines or ["Every row is as theory expects."]
 
 
+def _listed(theory: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """The lists of strategies: section, data set, list."""
+    for section in ("wins", "fails"):
+        for data, strategies in (theory.get(section) or {}).items():
+            yield section, data, strategies or []
+
+
+def _is_strategy(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, dict) and "pooling" in value)
+
+
 def _expected(row: Mapping[str, Any], theory: Mapping[str, Any]) -> str:
     given = theory.get("given") or {}
     if row["metric"] != "test/acc" or any(row.get(name) != value for name, value in given.items()):
         return ""
-    for side in ("wins", "fails"):
-        for strategy in (theory.get(side) or {}).get(row["data"]) or ():
+    for section, data, strategies in _listed(theory):
+        for strategy in strategies if data == row.get("data") else ():
             settings = {"pooling": strategy} if isinstance(strategy, str) else dict(strategy)
             pooling = settings.pop("pooling")
             if row["pooling"] == pooling and all(row.get(f"pooling.{name}") == v for name, v in settings.items()):
-                return side
+                return section
     return ""

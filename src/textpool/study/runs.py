@@ -16,6 +16,7 @@ from textpool.record import CONFIG, FACTS, RESULT, Result
 
 FIELDS = [name for name in Result.__dataclass_fields__ if name not in ("pooling", "metrics", "factors", "versions")]
 STATED = ("factors", "seed", "overrides", "choices", "follows_seed", "group_hash")  # what a run states at its start
+FOLLOWS_SEED = "follows the seed"  # value of a factor that other runs set to a value of its own
 INTEGERS = ["seed", "best_epoch", "n_test", "n_params", "values_per_filter"]
 
 
@@ -72,9 +73,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
     unknown = vars(Result(folder.name, status, "", None, "~", 0.0, {"pooling": folder.name}, error=error))
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return unknown | {
-            name: facts[name] for name in ("factors", "seed", "overrides", "choices", "follows_seed", "group_hash")
-        }
+        return unknown | {name: facts[name] for name in STATED}
     except (OSError, ValueError, KeyError, TypeError):
         return unknown
 
@@ -84,22 +83,31 @@ def _complete_factors(runs: Sequence[dict[str, Any]], wanted: Iterable[str]) -> 
 
     A factor that only the command of another run named has a value in this run's configuration. Settings that differ
     although all named factors are equal, such as a default that was edited between two runs, become factors too.
+    Runs of which nothing is known get the values that all others share.
     """
+    known = [run for run in runs if run["group_hash"] is not None]
     configs = {run["folder"]: functools.cache(functools.partial(_config, run["folder"])) for run in runs}
 
     def fill(names: Iterable[str]) -> None:
-        for name, run in itertools.product(dict.fromkeys(names), runs):
-            if name not in run["factors"] and not is_own(name):
-                run["factors"][name] = value_of(name, run["choices"], configs[run["folder"]]())
+        for name, run in itertools.product(dict.fromkeys(names), known):
+            if name not in run["factors"]:
+                value = value_of(name, run["choices"], configs[run["folder"]]())
+                run["factors"][name] = FOLLOWS_SEED if name in run["follows_seed"] else value
 
-    fill([*wanted, *(name for run in runs for name in run["factors"])])
+    named = [*wanted, *(name for run in known for name in run["factors"])]
+    fill(name for name in named if not is_own(name))
     alike: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for run in runs:
-        alike[json.dumps(run["factors"], sort_keys=True)].setdefault(run["group_hash"] or "", run)
+    for run in known:
+        alike[json.dumps(run["factors"], sort_keys=True)].setdefault(run["group_hash"], run)
     for one, *others in (list(by_hash.values()) for by_hash in alike.values()):
         for other in others:
-            changes = differences(configs[one["folder"]](), configs[other["folder"]]())
+            before, after = configs[one["folder"]](), configs[other["folder"]]()
+            changes = differences(before, after) if before and after else []
             fill([name for name, *_ in changes if name not in ("seed", *one["follows_seed"], *other["follows_seed"])])
+    for name in dict.fromkeys(name for run in known for name in run["factors"]):
+        value, *more = {run["factors"].get(name) for run in known}
+        for run in runs:
+            run["factors"].setdefault(name, None if more or is_own(name) else value)
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from textpool.facts import compared_apart, is_own, label, named
 from textpool.record import is_fraction, read_predictions
-from textpool.study.read import factor_names
+from textpool.study.runs import factor_names
 from textpool.study.statistics import (
     accuracy_on_test_set,
     difference_on_test_set,
@@ -26,6 +26,9 @@ MEASURED |= dict.fromkeys(("difference", "difference_low", "difference_high", "p
 SHARED = {"n_params": "Int64", "values_per_filter": "Int64", "n_test": "Int64"}  # integers, some of them missing
 SHARED |= {"majority_accuracy": float, "bayes_accuracy": float}
 TYPES = {**MEASURED, **SHARED, "seeds": int, "loss": float, "seconds": float}
+# the better, the higher; rows are sorted by other columns from the lowest to the highest
+HIGHER_IS_BETTER = ("difference", "difference_low", "difference_high", "normalized", "mean", "low", "high")
+IS_BASELINE = "baseline"  # why a row has no difference
 
 
 def compare(
@@ -43,24 +46,25 @@ def compare(
 
     Returns:
         One row per configuration, that is, per set of equal factors. `row`: its name; `strategy`: the pooling with
-        the settings that tell it apart; the factors; `seeds`: number of finished runs; `status`: what did not finish;
-        `metric`, `mean`, `low`, `high`: the mean with its 95 % interval; `over`: what the interval is over, `seeds` or
-        `test set`; `baseline`, `difference`, `difference_low`, `difference_high`, `p`: the paired difference from the
-        baseline, with a p-value corrected for the number of comparisons (Holm); `verdict`; `normalized`: the mean on a
-        scale from a majority guess (0) to the best accuracy that can be reached (1); `loss`: mean test loss;
-        `seconds`: median duration; then what all runs of the configuration share.
+        the settings that tell it apart, empty where nothing is known of the run but its folder; the factors; `seeds`:
+        number of seeds with a finished run; `status`: what did not finish; `metric`, `mean`, `low`, `high`: the mean
+        with its 95 % interval; `over`: what the interval is over, `seeds` or `test set`; `baseline`, `difference`,
+        `difference_low`, `difference_high`, `p`: the paired difference from the baseline, with a p-value corrected for
+        the number of comparisons (Holm); `verdict`; `no_difference`: why there is none, empty where there is one;
+        `normalized`: the mean on a scale from a majority guess (0) to the best accuracy that can be reached (1);
+        `loss`: mean test loss; `seconds`: median duration; then what all runs of the configuration share.
 
     Raises:
         ValueError: if no run has the metric, or no run the factor that `by` names.
     """
     factors = factor_names(runs)
+    if runs["study"].nunique() > 1:
+        factors = ["study", *factors]
     metrics = sorted(name for name in runs.columns if "/" in name)
     for name, given, allowed in [("metric", [metric], metrics), ("by", by or (), factors)]:
         unknown = [value for value in given if allowed and value not in allowed]
         if unknown:
             raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {unknown[0]!r}")
-    if runs["study"].nunique() > 1:
-        factors = ["study", *factors]
     groups = [group for _, group in runs.groupby(factors, sort=False, dropna=False)]
     described = pd.DataFrame([_described(group, factors, metric) for group in groups], dtype=object)
     rows = described.astype({name: kind for name, kind in TYPES.items() if name in described})
@@ -77,11 +81,13 @@ def compare(
                 rows.loc[number, name] = value
             if number != base:
                 rows.loc[number, "baseline"] = rows.loc[base, "row"]
+            reason = _no_difference(finished[number], reference, metric, read)
+            rows.loc[number, "no_difference"] = reason if np.isnan(rows.loc[number, "difference"]) else ""
     tested = rows["p"].notna()
     rows.loc[tested, "p"] = holm(rows.loc[tested, "p"].tolist())
     rows["verdict"] = [_verdict(row, metric) for row in rows.to_dict("records")]
     rows["normalized"] = _normalized(rows) if metric == "test/acc" else rows["mean"]
-    first = ["row", "strategy", *factors, "seeds", "status", *MEASURED, "verdict", "normalized"]
+    first = ["row", "strategy", *factors, "seeds", "status", *MEASURED, "verdict", "no_difference", "normalized"]
     rows = rows[[*first, *(name for name in rows.columns if name not in first)]]
     rows.attrs["factors"] = factors
     return rows
@@ -89,12 +95,12 @@ def compare(
 
 def _described(group: pd.DataFrame, factors: Sequence[str], metric: str) -> dict[str, Any]:
     """The values of a row that need no comparison."""
-    finished = group[group["status"] == "ok"]
+    finished = group[group["status"] == "ok"].drop_duplicates("seed")
     bad = group.loc[group["status"] != "ok", "status"].value_counts(sort=False)
     first = finished.iloc[0] if len(finished) else None
     return {
         **{name: group.iloc[0][name] for name in factors},
-        "seeds": finished["seed"].nunique(dropna=False),
+        "seeds": len(finished),
         "status": ", ".join(str(state) if len(group) == 1 else f"{count} {state}" for state, count in bad.items()),
         **{name: None if kind is object else np.nan for name, kind in MEASURED.items()},
         "metric": metric,
@@ -108,16 +114,19 @@ def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataF
     """Names of the strategies, with settings that were set or differ; names of the rows, with all that differs."""
     strategies, names = [], []
     others = [name for name in factors if compared_apart(name) and rows[name].nunique(dropna=False) > 1]
-    for number, group in enumerate(groups):
-        values: dict[str, Any] = {name: rows[name][number] for name in factors}
-        same_pooling = rows[rows["pooling"] == values["pooling"]]
-        shown = [name for name in factors if is_own(name) and same_pooling[name].nunique(dropna=False) > 1]
-        shown += [name for overrides in group["overrides"] for name in named(overrides, factors)]
-        shown = [name for name in shown if values[name] is not None]
-        choices = group["choices"].iloc[0]
-        strategies.append(label(values, shown, choices))
+    own: dict[str, set[str]] = {}
+    for pooling, same in rows.groupby("pooling"):
+        differ = {name for name in factors if is_own(name) and same[name].nunique(dropna=False) > 1}
+        overrides = [each for number in same.index for each in groups[number]["overrides"]]
+        own[str(pooling)] = differ.union(*(named(each, factors) for each in overrides))
+    for values, group in zip(rows[factors].to_dict("records"), groups, strict=True):
+        known = group["group_hash"].notna().any()  # otherwise the row has the name of the run's folder
+        pooling, choices = str(values["pooling"]), group["choices"].iloc[0]
+        has = {str(name): value for name, value in values.items() if value is not None or not is_own(str(name))}
+        shown = own[pooling] & set(has)
+        strategies.append(label(has, shown, choices) if known else "")
         study = f"{values['study']}/" if "study" in values else ""
-        names.append(study + label(values, [*shown, *others], choices))
+        names.append(study + (label(has, [*shown, *others], choices) if known else pooling))
     return strategies, names
 
 
@@ -160,6 +169,56 @@ def _measured(
         return measured
     difference, p = difference_on_test_set(own[1], other[1])
     return measured | _interval("difference", difference) | {"p": p}
+
+
+def _no_difference(
+    runs: pd.DataFrame,
+    reference: pd.DataFrame | None,
+    metric: str,
+    read: Callable[[Path], tuple[list[str], list[bool]] | None],
+) -> str:
+    """Why a row that has no difference from the baseline has none."""
+    if not len(runs):
+        return f"no finished run with {metric}"
+    if reference is None:
+        return IS_BASELINE
+    if not len(reference):
+        return f"the baseline has no finished run with {metric}"
+    shared = [seed for seed in runs.index if seed in reference.index]
+    if not shared:
+        return "no seed in common with the baseline"
+    if len(runs) > 1:
+        return "only one seed in common with the baseline"
+    if metric != "test/acc":
+        return f"only one seed, which is not enough for {metric}"
+    if read(runs["folder"].iloc[0]) is None:
+        return "no readable predictions.csv"
+    if read(reference["folder"][shared[0]]) is None:
+        return "the baseline has no readable predictions.csv"
+    return "predictions.csv is of other sentences than that of the baseline"
+
+
+def sort(comparison: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of a comparison sorted by a column: the best first for what is measured, else the lowest first.
+
+    Args:
+        comparison: from `compare`.
+        column: name of one of its columns, such as `mean`, `difference`, `n_params`, `seconds` or `row`.
+
+    Raises:
+        ValueError: if there is no such column.
+    """
+    if column not in comparison:
+        raise ValueError(f"sort: expected one of {', '.join(comparison.columns)}, got {column!r}")
+    falling = column in HIGHER_IS_BETTER and is_fraction(str(comparison["metric"].iloc[0]))
+    key = _as_text if comparison[column].dtype == object else None
+    return comparison.sort_values(column, ascending=not falling, kind="stable", ignore_index=True, key=key)
+
+
+def _as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Numbers as they are, else words: a factor may hold both."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    return numbers.astype(float) if numbers.notna().equals(values.notna()) else values.astype(str)
 
 
 def _interval(name: str, estimate: Sequence[float]) -> dict[str, float]:

@@ -1,0 +1,140 @@
+"""The commands that use a trained classifier, `predict` and `evaluate`: what they print for known weights."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Compose, compose_config, facts_of_command
+
+from textpool.build import build_classifier, build_data, content
+from textpool.commands import evaluate, predict
+from textpool.run.folder import Run
+from textpool.run.training import train
+
+TRAIN = "".join(f"{label};{text}\n" for label, text in [("pos", "a good film"), ("neg", "a bad film")] * 10)
+TEST = "label;text\npos;Good!\nneg;so bad\npos;a film, new\n"
+
+
+@pytest.fixture
+def run(config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a run on a file with semicolons; its classifier gives every sentence neg 0.2689, pos 0.7311."""
+    (tmp_path / "train.csv").write_text(f"label;text\n{TRAIN}")
+    (tmp_path / "test.csv").write_text(TEST)
+    monkeypatch.chdir(tmp_path)
+    settings = config("data=text_file", "data.train=train.csv", "data.test=test.csv")
+    data = build_data(settings)
+    data.setup()
+    classifier = build_classifier(settings, data)
+    with torch.no_grad():
+        classifier.model.linear.weight.zero_()  # pyright: ignore
+        classifier.model.linear.bias.copy_(torch.tensor([0.0, 1.0]))  # pyright: ignore
+    folder = tmp_path / "logs" / "first" / "max"
+    (folder / "checkpoints").mkdir(parents=True)
+    found = {"state_dict": classifier.state_dict(), "textpool": content(settings, data), "epoch": 0}
+    torch.save(found, folder / "checkpoints" / "best.ckpt")
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Call a command with arguments; its lines on standard output, and its standard error."""
+
+    def called(command, *arguments: str | Path) -> tuple[list[str], str]:
+        monkeypatch.setattr("sys.argv", [command.__name__, *map(str, arguments)])
+        command.main()
+        out, err = capsys.readouterr()
+        return out.splitlines(), err
+
+    return called
+
+
+def test_prediction_is_label_probability_sentence(run, call, monkeypatch):
+    """One line per sentence, from arguments or standard input, for a run's folder as for its checkpoint."""
+    expected = ["pos\t0.7311\ta Good film", "pos\t0.7311\tbad"]
+    assert call(predict, run, "a Good film", "bad") == (expected, "")
+    assert call(predict, run / "checkpoints" / "best.ckpt", "a Good film", "bad") == (expected, "")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a Good film\nbad\n"))
+    assert call(predict, run) == (expected, "")
+
+
+def test_unknown_words_are_noted(run, call):
+    """One note on standard error counts the sentences and shows the words, the most frequent first."""
+    out, err = call(predict, run, "a grat film", "grat fun, fun, fun", "a film")
+    assert [line.split("\t")[2] for line in out] == ["a grat film", "grat fun, fun, fun", "a film"]
+    assert err == (
+        "note: 2 of 3 sentences have words that the classifier has not learned: fun grat , "
+        "(--unknown shows them for each sentence)\n"
+    )
+
+
+def test_many_unknown_words_are_not_all_shown(run, call):
+    """The note stays one readable line for a file of a thousand sentences."""
+    _, err = call(predict, run, *(f"w{number:02}" for number in range(12)))
+    assert "w08 w09 and 2 more (--unknown" in err
+
+
+def test_columns_on_request(run, call):
+    """The other probabilities and the unknown words stand in front of the sentence, which may contain tabs."""
+    out, err = call(predict, run, "--probabilities", "--unknown", "A grat\tnew film", "a film")
+    assert out == [
+        "pos\t0.7311\tneg=0.2689\tpos=0.7311\tunknown=grat new\tA grat\tnew film",
+        "pos\t0.7311\tneg=0.2689\tpos=0.7311\tunknown=\ta film",
+    ]
+    assert err == ""
+
+
+@pytest.mark.parametrize("command", [predict, evaluate])
+def test_a_study_is_not_a_run(run, call, command):
+    """The message shows the runs of the study."""
+    with pytest.raises(SystemExit, match=r"error: .*first: no checkpoints/best\.ckpt .* it has the runs .*first/max$"):
+        call(command, run.parent)
+
+
+@pytest.mark.slow
+def test_evaluation_of_own_test_split_and_of_a_file(run, call):
+    """Metrics of all sentences and of each class, by hand: every sentence is predicted to be pos."""
+    classes = {
+        "neg": {"precision": 0, "recall": 0, "f1": 0, "count": 1},
+        "pos": {"precision": 2 / 3, "recall": 1, "f1": 0.8, "count": 2},
+    }
+    Path("mine.csv").write_text(TEST.replace(";", "|"))
+    for arguments in ([run], [run / "checkpoints" / "best.ckpt", "--delimiter", "|", "mine.csv"]):
+        out, _ = call(evaluate, *arguments)
+        measured = json.loads("\n".join(out))
+        assert (measured["sentences"], measured["test/acc"]) == (3, pytest.approx(2 / 3))
+        assert measured["per_class"] == {label: pytest.approx(metrics) for label, metrics in classes.items()}
+
+
+@pytest.mark.slow
+def test_a_run_on_own_text_from_file_to_evaluation(tmp_path, call, caplog, monkeypatch):
+    """A file with semicolons and ordinary text: summary, texts and metrics of each class, again by `evaluate`."""
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{'pos' if i % 2 else 'neg'};{'Good' if i % 2 else 'Bad'} film, number {i}!" for i in range(40)]
+    Path("mine.csv").write_text("\n".join(["label;text", *lines]))
+    overrides = ("data=text_file", "data.train=mine.csv", "trainer.max_epochs=2", "~logger")
+    folder = tmp_path / "logs" / "mine" / "max"
+    with caplog.at_level("INFO", logger="textpool.data.summary"):
+        result = train(compose_config(*overrides), Run(folder, facts_of_command(*overrides), overrides))
+    assert "data: 32 training, 4 validation and 4 test sentences, 2 classes, vocabulary of 8 tokens" in caplog.text
+    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(f"{row['label']};{row['text']}" in lines for row in rows)
+    assert {label: metrics["count"] for label, metrics in result.per_class.items()} == {"neg": 2, "pos": 2}
+    for label, metrics in result.per_class.items():
+        found = [row["predicted"] == label for row in rows if row["label"] == label]
+        assert metrics["recall"] == sum(found) / len(found)
+    out, _ = call(evaluate, folder)
+    measured = json.loads("\n".join(out))
+    assert measured["per_class"] == result.per_class
+    assert measured["test/acc"] == pytest.approx(result.metrics["test/acc"])
+
+
+def test_options_of_evaluation_are_checked(run, call):
+    """The message names the option and what is allowed."""
+    with pytest.raises(SystemExit, match="error: delimiter: expected comma, semicolon, tab or one character"):
+        call(evaluate, run, "test.csv", "--delimiter", ";;")
+    with pytest.raises(SystemExit, match=r"error: test.csv:1: no column 'text': the header has 'label;text'"):
+        call(evaluate, run, "test.csv", "--delimiter", "comma")

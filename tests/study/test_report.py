@@ -1,0 +1,253 @@
+"""The report of a study: what is printed for which width, and which files are written."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from runs_on_disk import cut_short, write_run, write_seeds, write_task
+
+from textpool.study import report as module
+from textpool.study.comparison import compare
+from textpool.study.grid import grid
+from textpool.study.report import report, show
+from textpool.study.runs import read
+
+FILES = ["comparison.csv", "comparison.md", "figures", "runs.csv"]
+
+
+def files(study: Path) -> list[str]:
+    """What stands in the folder of a study beside its runs."""
+    return sorted(path.name for path in study.iterdir() if not (path / "config.yaml").exists())
+
+
+def shown(study: Path) -> None:
+    """Print the comparison of a study."""
+    comparison = compare(read(study))
+    show(comparison, grid(comparison), "Study first")
+
+
+def shown_on_terminal(
+    study: Path, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What a terminal of some width shows of the comparison of a study, without its codes for colours."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown(study)
+    return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+
+
+def test_a_report_leaves_tables_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """comparison.md and .csv hold the rows, runs.csv every run, figures/ the pictures; all runs are returned."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    write_seeds(tmp_path, [0.5, 0.7], pooling="kmax", k=5)
+    write_run(tmp_path, None, pooling="kmax", k=0)
+    runs = report([tmp_path])
+    assert runs["run"].tolist() == ["max-seed0", "max-seed1", "kmax-k5-seed0", "kmax-k5-seed1", "kmax-k0"]
+    assert files(tmp_path) == FILES
+    text = (tmp_path / "comparison.md").read_text()
+    assert text.startswith(f"# Study {tmp_path.name}\n")
+    assert text.endswith("- kmax-k0 failed: k: expected an integer of at least 1, got 0\n")
+    rows = pd.read_csv(tmp_path / "comparison.csv")
+    assert rows["row"].tolist() == ["max", "kmax-k5", "kmax-k0"]
+    assert rows["mean"].tolist()[:2] == pytest.approx([0.55, 0.6])
+    every = pd.read_csv(tmp_path / "runs.csv")
+    assert every["run"].tolist() == runs["run"].tolist()
+    assert every["seed"].tolist() == [0, 1, 0, 1, 0]
+    assert every["test/acc"].tolist()[:4] == [0.5, 0.6, 0.5, 0.7]
+    assert every["pooling.k"].tolist()[2:] == [5, 5, 0]
+    assert (tmp_path / "figures" / "accuracy.png").exists()
+    printed = capsys.readouterr().out
+    assert f"table:   {tmp_path}/comparison.md\nfigures: {tmp_path}/figures\n" in printed
+    assert printed.endswith(f"curves:  tensorboard --logdir {tmp_path}\n")
+
+
+def test_paths_are_shown_from_the_current_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths are relative to the current folder where possible, which makes them short enough to copy."""
+    write_run(tmp_path / "logs" / "first", 0.5)
+    monkeypatch.chdir(tmp_path)
+    report([Path.cwd() / "logs" / "first"])
+    assert "table:   logs/first/comparison.md\n" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_second_report_replaces_the_first(tasks: Path) -> None:
+    """The figures and tables are of the runs as they are now, and nothing of the first report is left."""
+    report([tasks])
+    write_task(tasks, "tone", 0.7, pooling="avg")
+    report([tasks])
+    assert files(tasks) == FILES
+    assert "| avg-tone-n_filler1 " in (tasks / "comparison.md").read_text()
+    assert (tasks / "figures" / "grid.png").exists()
+    assert len(list((tasks / "figures").glob("events*"))) == 1
+
+
+def test_a_study_of_failures_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table has the reasons of the failures, and no figures are written."""
+    for data in ("order", "tone"):
+        write_run(tmp_path, None, pooling="kmax", data=data)
+    report([tmp_path])
+    assert files(tmp_path) == ["comparison.csv", "comparison.md", "runs.csv"]
+    text = (tmp_path / "comparison.md").read_text()
+    assert re.search(r"\| kmax-order +\| failed +\|", text)
+    assert "- kmax-tone failed: k: expected an integer" in text
+    printed = capsys.readouterr().out
+    assert "kmax-tone failed: k: expected an integer of at least 1, got 0" in printed
+    assert "figures:" not in printed
+
+
+def test_theory_is_held_against_the_study(tmp_path: Path) -> None:
+    """Surprises are in comparison.md, expectations in comparison.csv, and given settings need no command."""
+    for data in ("order", "tone"):
+        write_run(tmp_path, 0.8, data=data)
+    theory = {"given": {"data.n_filler": 1}, "wins": {}, "fails": {"order": ["max"]}}
+    report([tmp_path], theory=theory)
+    text = (tmp_path / "comparison.md").read_text()
+    assert "## Against theory\n\n- order: max fails in theory, and has 80.0 %, a normalized accuracy of 0.80\n" in text
+    assert pd.read_csv(tmp_path / "comparison.csv")["expected"].fillna("").tolist() == ["fails", ""]
+
+
+def test_several_studies_are_printed_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Several studies have no common folder for files."""
+    for name in ("a", "b"):
+        write_run(tmp_path / name, 0.5)
+    report([tmp_path / "a", tmp_path / "b"])
+    assert files(tmp_path / "a") == files(tmp_path / "b") == []
+    printed = capsys.readouterr().out
+    assert "Studies a, b" in printed
+    assert "a/max" in printed
+    assert "b/max" in printed
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "json", "latex"])
+def test_a_format_is_printed_alone(tasks: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """The output can be read by a program, and no file is written."""
+    report([tasks], form=form)
+    printed = capsys.readouterr().out
+    assert files(tasks) == []
+    if form == "json":
+        assert [row["row"] for row in json.loads(printed)] == compare(read(tasks))["row"].tolist()
+    if form == "csv":
+        assert len(pd.read_csv(io.StringIO(printed))) == 18
+    assert "tensorboard" not in printed
+
+
+def test_options_reach_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Metric, baseline and blocks are those of the command."""
+    for data in ("order", "tone"):
+        for pooling in ("max", "avg"):
+            write_seeds(tmp_path, [0.5, 0.6], pooling=pooling, data=data)
+    report([tmp_path], "test/loss", "avg", ["model"], form="json")
+    found = json.loads(capsys.readouterr().out)
+    assert {row["metric"] for row in found} == {"test/loss"}
+    assert [row["baseline"] for row in found] == ["avg-order", None, "avg-order", "avg-order"]
+
+
+def test_the_rows_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every row and every error is shown in full, and text that looks like markup is shown as it is."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    write_run(tmp_path, None, pooling="bad", result={"error": "k: expected | [red] an integer"})
+    cut_short(write_run(tmp_path, seed=2))
+    report([tmp_path])
+    printed = capsys.readouterr().out
+    assert re.search(r"^ *max +1 failed +2 +55\.00 \[-8\.53, 118\.53\]", printed, flags=re.MULTILINE)
+    assert re.search(r"^ *bad +failed", printed, flags=re.MULTILINE)
+    assert "bad failed: k: expected | [red] an integer" in printed
+    assert "max-seed2 failed: " in printed
+    assert "result.json: not the result of a run" in " ".join(printed.split())
+
+
+def test_a_short_study_shows_its_rows(tasks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Up to 40 rows are shown; beyond, the grid of them."""
+    shown(tasks)
+    assert "kmax-k8-order-n_filler1" in capsys.readouterr().out
+    for number in range(22):
+        write_task(tasks, "order", 0.5, pooling=f"mine{number}")
+    shown(tasks)
+    assert "kmax-k8-order-n_filler1" in capsys.readouterr().out
+    write_task(tasks, "order", 0.5, pooling="one-more")
+    shown(tasks)
+    printed = capsys.readouterr().out
+    assert "kmax-k8-order-n_filler1" not in printed
+    assert re.search(r"^ *n_filler 16 *$", printed, flags=re.MULTILINE)
+    assert re.search(r"^ *kmax-k8 +97\.5 ±6\.4 +70\.5 ±6\.4", printed, flags=re.MULTILINE)
+    assert "All 41 rows: comparison.md." in " ".join(printed.split())
+
+
+def test_a_long_study_without_a_grid_shows_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A random search of 41 runs has nothing else to show."""
+    for number in range(41):
+        write_run(tmp_path, settings={"optimizer.lr": number / 100, "model.dropout": number / 50})
+    shown(tmp_path)
+    assert "max-lr0.4-dropout0.8" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_long_study_has_a_picture_of_the_grid_only(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures with a line or a point per row are drawn as long as they can be told apart."""
+    report([tasks])
+    names = {path.stem for path in (tasks / "figures").glob("*.png")}
+    assert names == {"grid", "accuracy", "learning_curves", "against_k"}
+    monkeypatch.setattr(module, "MOST_ROWS", 17)
+    report([tasks])
+    assert {path.stem for path in (tasks / "figures").glob("*.png")} == {"grid"}
+
+
+@pytest.mark.parametrize("columns", [200, 120, 100, 90, 80])
+def test_a_narrow_terminal_leaves_out_whole_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    """No cell is cut, no line is too long, and the columns left out are named."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    write_seeds(tmp_path, [0.5, 0.7], pooling="avg")
+    printed = shown_on_terminal(tmp_path, columns, monkeypatch, capsys)
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= columns
+    for cell in ("55.00 [-8.53, 118.53]", "60.00 [-67.06, 187.06]", "+5.00 [-58.53, +68.53]", "not separable"):
+        assert cell in printed
+    assert ("Too narrow here for" in printed) == (columns < 140)
+    head, _, left_out = " ".join(printed.split()).partition("Too narrow here for ")
+    assert ("seconds" in head) == ("seconds" not in left_out)
+    assert ("10,818" in head) == ("parameters" not in left_out)
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(60, "97.5 ±6.4"), (44, "97.5"), (20, "too wide for this terminal")])
+def test_a_grid_on_a_narrow_terminal(
+    tasks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int, expected: str
+) -> None:
+    """The intervals are left out first, then the whole panel; no number is ever cut."""
+    monkeypatch.setattr(module, "MOST_ROWS", 0)
+    printed = shown_on_terminal(tasks, columns, monkeypatch, capsys)
+    assert expected in " ".join(printed.split())
+    assert ("±6.4" in printed) == (columns == 60)
+    assert "…" not in printed
+
+
+def test_a_full_disk_does_not_prevent_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is printed before any file is written."""
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    write_run(tmp_path, 0.5)
+    monkeypatch.setattr(module, "write_atomic", full)
+    with pytest.raises(OSError, match="No space"):
+        report([tmp_path])
+    assert "50.00" in capsys.readouterr().out
+
+
+def test_errors_are_those_of_reading_and_comparing(tmp_path: Path) -> None:
+    """Nothing is written for a folder without runs, or for a metric that no run has."""
+    with pytest.raises(ValueError, match="no run in this folder"):
+        report([tmp_path])
+    write_run(tmp_path, 0.5)
+    with pytest.raises(ValueError, match="metric: expected one of"):
+        report([tmp_path], metric="test/f2")
+    assert files(tmp_path) == []
