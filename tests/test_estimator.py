@@ -396,7 +396,7 @@ def test_it_works_in_scikit_learns_tools() -> None:
     assert cross_val_score(model, TEXTS, LABELS, cv=2).tolist() == [1.0, 1.0]
     shout = FunctionTransformer(lambda texts: [text.upper() for text in texts])
     search = GridSearchCV(
-        make_pipeline(shout, TextPoolClassifier(**QUICK)),
+        make_pipeline(shout, TextPoolClassifier(**QUICK, lowercase=False)),
         {"textpoolclassifier__pooling": ["max", "kmax"], "textpoolclassifier__k": np.array([1, 2])},
         cv=2,
         scoring="roc_auc",

@@ -88,9 +88,9 @@ def caption(comparison: pd.DataFrame) -> str:
 
 
 def _without_difference(comparison: pd.DataFrame) -> list[str]:
-    """The rows that have no difference from the baseline although they have a mean, by the reason, as a sentence."""
-    rows = comparison[comparison["mean"].notna() & (comparison["no_difference"] != "")]
-    if comparison["mean"].notna().sum() < 2 or not len(rows):
+    """The rows that have a mean and a baseline but no difference from it, by the reason, as a sentence."""
+    rows = comparison[comparison["mean"].notna() & comparison["baseline"].notna() & comparison["difference"].isna()]
+    if rows.empty:
         return []
     reasons = rows.groupby("no_difference", sort=False)["row"]
     listed = [f"{_some(names.tolist())} ({reason})" for reason, names in reasons]
