@@ -16,7 +16,7 @@ test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
 quick: $(VENV)/installed-test  ## style and the tests that neither train nor start processes, in under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest tests -m "not slow"
+	EXAMPLES=10 $(BIN)/pytest tests -m "not slow"
 
 lint: $(VENV)/installed-test  ## linter, formatter and type checker
 	$(BIN)/ruff check .

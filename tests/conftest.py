@@ -20,7 +20,11 @@ from textpool.run.launch import facts_of
 install_import_hook(["textpool.pooling", "textpool.model", "textpool.data.batches"], "beartype.beartype")
 # No database and, in CI, no dice: a red run can be repeated, and no files are left behind.
 hypothesis.settings.register_profile(
-    "textpool", deadline=None, max_examples=40, database=None, derandomize="CI" in os.environ
+    "textpool",
+    deadline=None,
+    max_examples=int(os.environ.get("EXAMPLES", 40)),
+    database=None,
+    derandomize="CI" in os.environ,
 )
 hypothesis.settings.load_profile("textpool")
 

@@ -13,6 +13,8 @@ from hydra.utils import instantiate
 
 from textpool.data import DiagnosticTask, Sentence, Tone
 
+pytestmark = pytest.mark.slow  # thousands of sentences are drawn
+
 TASKS = ("needle", "tone", "twice", "count", "proportion", "order", "position", "spread")
 A, B = "great", "terrible"
 WIDTHS = (2, 3, 4)  # the kernel sizes of the default model

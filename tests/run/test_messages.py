@@ -20,6 +20,8 @@ from textpool.pooling import Pooling
 from textpool.run.command_line import check_command
 from textpool.run.help import first_sentence, groups_in_words, settings_in_words
 
+pytestmark = pytest.mark.slow  # composes many configurations
+
 OPTIONS = "attention, avg, .*, topk_mean$"
 
 
