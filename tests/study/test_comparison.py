@@ -456,3 +456,12 @@ def test_rows_are_in_the_order_of_their_first_runs(tmp_path: Path) -> None:
         write_run(tmp_path, pooling=pooling)
     write_run(tmp_path, pooling="avg", seed=1)
     assert names(tmp_path) == ["sum", "avg", "max"]
+
+
+def test_a_failed_run_does_not_lengthen_the_names_of_others(tmp_path: Path) -> None:
+    """It shows the setting in which it differs; the rows of finished runs, which all have the same value, do not."""
+    write_run(tmp_path, 0.5)
+    write_run(tmp_path, 0.6, pooling="avg")
+    failing: dict[str, Any] = {"optimizer.lr": 1e30}
+    write_run(tmp_path, None, **failing)
+    assert compare(read(tmp_path))["row"].tolist() == ["max", "avg", "max-lr1e+30"]

@@ -113,7 +113,12 @@ def _described(group: pd.DataFrame, factors: Sequence[str], metric: str) -> dict
 def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
     """Names of the strategies, with settings that were set or differ; names of the rows, with all that differs."""
     strategies, names = [], []
-    others = [name for name in factors if compared_apart(name) and rows[name].nunique(dropna=False) > 1]
+    # a failed run with other settings does not lengthen the names of the finished ones
+    among = {"finished": rows[rows["seeds"] > 0], "all": rows}
+    others = {
+        which: [name for name in factors if compared_apart(name) and some[name].nunique(dropna=False) > 1]
+        for which, some in among.items()
+    }
     own: dict[str, set[str]] = {}
     for pooling, same in rows.groupby("pooling"):
         differ = {name for name in factors if is_own(name) and same[name].nunique(dropna=False) > 1}
@@ -126,7 +131,8 @@ def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataF
         shown = own[pooling] & set(has)
         strategies.append(label(has, shown, choices) if known else "")
         study = f"{values['study']}/" if "study" in values else ""
-        names.append(study + (label(has, [*shown, *others], choices) if known else pooling))
+        differing = others["finished" if (group["status"] == "ok").any() else "all"]
+        names.append(study + (label(has, [*shown, *differing], choices) if known else pooling))
     return strategies, names
 
 
