@@ -5,10 +5,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-import textpool
 from textpool.checks import one_of
 
-PACKAGE = Path(textpool.__file__).parent
+PACKAGE = Path(__file__).parent
 # in an installed package beside the modules, in a clone at the top
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
 
