@@ -153,7 +153,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         ValueError: if there is no such file, or it is not a checkpoint of this project.
     """
     if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file: expected a checkpoint such as …/checkpoints/best.ckpt")
+        raise ValueError(f"{path}: no such file: expected a checkpoint such as logs/first/max/checkpoints/best.ckpt")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if {"config", "vocabulary", "labels"} <= set(checkpoint[CONTENT]) and "state_dict" in checkpoint:

@@ -331,7 +331,7 @@ def test_directory_is_not_a_file(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-9", "hex"])
 def test_unknown_encoding_is_named(tmp_path, encoding):
     """A mistyped encoding, or a codec that does not give text, is an error of the setting, not of the file."""
-    with pytest.raises(ValueError, match=f"^data.encoding: unknown encoding '{encoding}'; try utf-8"):
+    with pytest.raises(ValueError, match=f"^data.encoding: unknown encoding '{encoding}': expected one such as utf-8"):
         read(tmp_path / "a.txt", FILES["txt"], encoding=encoding)
 
 

@@ -63,6 +63,7 @@ OPTIONS = "attention, avg, .*, topk_mean$"
         ("-m experiment=lesson pooling.k=7", "pooling.k: pooling=max has no such setting: write k=7, which every"),
         ("data.test_lengths=[1,2]", "data.test_lengths: data=sentiment has no such setting: add data=needle"),
         ("data.gap=3", "data.gap: data=sentiment has no such setting, these have it: data=count,needle,order,"),
+        ("pooling=max,avg -m seed=1", "-m: put it in front of all settings"),
         ("pooling=max,avg", "pooling=max,avg: several values: add -m for a run with each of them"),
         ("k=1,2", "k=1,2: several values: add -m for a run with each of them; for a list write k=[1,2]"),
         (

@@ -1,6 +1,7 @@
 """Train one pooling, or compare many."""
 
 import logging
+import os
 import sys
 
 import hydra
@@ -29,6 +30,8 @@ def main() -> None:
         except ValueError as error:
             sys.exit(f"error: {error}")
         train()
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, SystemExit) as error:
         if not is_interruption(error):
             raise

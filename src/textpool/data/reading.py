@@ -93,7 +93,8 @@ def _decode(path: str, encoding: str) -> str:
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:
-        raise ValueError(f"data.encoding: unknown encoding {encoding!r}; try utf-8") from None
+        expected = "expected one such as utf-8, iso-8859-1 or cp1252"
+        raise ValueError(f"data.encoding: unknown encoding {encoding!r}: {expected}") from None
     except UnicodeDecodeError as error:
         # in `error.object`, not in `content`: some codecs remove the byte order mark before they decode
         line = error.object[: error.start].count(b"\n") + 1

@@ -35,6 +35,10 @@ def check_command(arguments: Sequence[str], conf: Path) -> None:
     Raises:
         ValueError: because of the first mistake; the message says what to write instead.
     """
+    settings = [number for number, text in enumerate(arguments) if "=" in text and not text.startswith("-")]
+    between = [text for text in arguments[min(settings, default=0) : max(settings, default=0)] if text.startswith("-")]
+    if between:
+        raise ValueError(f"{between[0]}: put it in front of all settings")
     args = get_args_parser().parse_args(list(arguments))
     if any((args.help, args.hydra_help, args.shell_completion, args.info, args.config_path, args.experimental_rerun)):
         return
