@@ -2,7 +2,6 @@
 
 import sys
 import traceback
-from pathlib import Path
 
 from hydra.errors import InstantiationException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -67,9 +66,3 @@ def record_failure(run: Run, config: dict[str, object], error: BaseException, st
     except OSError as second:  # such as a full disk; the table then shows the run as unfinished
         print(f"error: {run.folder}: the failure cannot be recorded: {second}", file=sys.stderr)
     return True
-
-
-def log_file(folder: Path) -> Path:
-    """The log of a run, with the traceback of its failure, as short a path as possible."""
-    path = folder / "train.log"
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -86,7 +86,12 @@ def changed_settings(folder: Path, config: Mapping[str, Any]) -> list[str]:
     """Settings in which a configuration differs from that of the run in a folder, such as `seed: 1, now 2`."""
     path = folder / CONFIG
     before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else config
-    return [f"{name}: {old}, now {new}" for name, old, new in differences(before, config)]
+    return changes(before, config)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Settings in which two configurations differ, such as `seed: 1, now 2`."""
+    return [f"{name}: {old}, now {new}" for name, old, new in differences(before, after)]
 
 
 def working_folder(folder: Path) -> Path:

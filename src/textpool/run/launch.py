@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from textpool.facts import Facts
 from textpool.record import CONFIG, REFUSED, RESULT, short
-from textpool.run.failure import describe, is_users_error, log_file, record_failure, root_cause
+from textpool.run.failure import describe, is_users_error, record_failure, root_cause
 from textpool.run.folder import Run
 from textpool.run.overrides import count_jobs, parse_overrides, swept_names, values_of
 from textpool.run.provenance import now
@@ -101,7 +101,8 @@ def report_if_interrupted() -> None:
 class StudyCallback(Callback):
     """Tell the jobs of a sweep what is swept, keep one failure from costing the others, compare at the end.
 
-    The arguments are filled in at the start of a sweep, since every job composes its configuration anew.
+    The arguments are filled in at the start of a sweep, since every job composes its configuration anew; the jobs read
+    them there.
 
     Args:
         swept: settings that have several values in this sweep; None outside of a sweep.
@@ -110,7 +111,6 @@ class StudyCallback(Callback):
     """
 
     def __init__(self, swept: Sequence[str] | None = None, jobs: int | None = None, since: float | None = None) -> None:
-        self.swept, self.jobs, self.since = swept, jobs, since
         self.sweep_started, self.sweep_clock = now(), time.time()
         self.started, self.clock = now(), time.time()
         self.reported = False
@@ -145,9 +145,8 @@ class StudyCallback(Callback):
         """Take the time, in the process of the job."""
         self.started, self.clock = now(), time.time()
         if multiprocessing.current_process().name != "MainProcess":
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # Ctrl-C reaches all processes, and the main one ends the others
+            # Ctrl-C reaches all processes, and the main one ends the others
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         if config.hydra.mode == RunMode.MULTIRUN:
             sweep = _sweep(config.hydra)
             print_above_bar(sweep)
@@ -173,7 +172,7 @@ class StudyCallback(Callback):
         record_failure(_run(config, config.hydra), settings, error, self.started, time.time() - self.clock)
         if alone and not is_users_error(error):
             traceback.print_exception(error, file=sys.stderr)
-        print(f"error: {describe(error)} (traceback: {log_file(folder)})", file=sys.stderr)
+        print(f"error: {describe(error)} (traceback: {short(folder / 'train.log')})", file=sys.stderr)
         if alone:
             raise SystemExit(1)
         job_return.status = JobStatus.COMPLETED

@@ -16,11 +16,11 @@ from lightning.pytorch.callbacks import ProgressBar
 from textpool.build import CONTENT, build_classifier, build_data, build_trainer, content, read_checkpoint
 from textpool.checks import integer, switch
 from textpool.data.summary import log_summary
-from textpool.facts import config_hash, differences, group_hash, hyperparameters
+from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
 from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
-from textpool.run.folder import STAGING, Run, claim, finished_before, publish, working_folder
+from textpool.run.folder import STAGING, Run, changes, claim, finished_before, publish, working_folder
 from textpool.run.progress import progress_callback
 from textpool.run.provenance import commit, now, versions
 
@@ -171,10 +171,10 @@ def starting_point(config: Mapping[str, Any], folder: Path) -> Path | None:
     if path.resolve().is_relative_to(folder.resolve()) and working_folder(folder) == folder:
         raise ValueError(f"resume: {path} lies in the folder of this run, which starts anew: choose another study=…")
     before = read_checkpoint(path)[CONTENT]["config"]
-    fixed = [change for change in differences(before, config) if not change[0].startswith("trainer.")]
+    fixed = [change for change in changes(before, config) if not change.startswith("trainer.")]
     if fixed:
-        changes = "; ".join(f"{name}: {old}, now {new}" for name, old, new in fixed[:5])
-        raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {changes}")
+        got = "; ".join(fixed[:5])
+        raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {got}")
     return path
 
 
