@@ -2,16 +2,19 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import Compose, facts_of_command
+from lightning import LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from textpool.record import Result
+from textpool.run.checkpoint import BestCheckpoint
 from textpool.run.folder import Run, RunExistsError
 from textpool.run.training import train
 
@@ -112,6 +115,63 @@ def test_a_resumed_run_is_the_uninterrupted_run(config: Compose, tmp_path: Path)
     assert Result.read(tmp_path / "first") == first
     one, other = (weights(tmp_path / name / "checkpoints" / "best.ckpt") for name in ("whole", "resumed"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("scheduler=plateau", "scheduler.patience=0", "monitor=val/acc"),
+        ("scheduler=cosine", "scheduler.T_max=9"),
+        ("callbacks=early_stopping", "callbacks.early_stopping.patience=2"),
+    ],
+)
+def test_a_run_killed_between_two_epochs_is_the_uninterrupted_run(
+    config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """It continues with the epoch after the one in last.ckpt, and no epoch is seen twice in TensorBoard."""
+    longer = (*options, "trainer.max_epochs=6")
+    whole = run(config, tmp_path / "whole", *longer)
+    folder = tmp_path / "killed"
+    with monkeypatch.context() as patch:
+        patch.setattr("textpool.run.checkpoint.SECONDS_BETWEEN", -1)  # last.ckpt is written after every epoch
+        patch.setattr(BestCheckpoint, "on_train_epoch_end", kill_in_epoch(4))
+        with pytest.raises(KilledError):
+            run(config, folder, *longer)
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 3
+    continued = run(config, folder, *longer)
+    assert numbers(continued) == numbers(whole)
+    assert continued.history == whole.history
+    one, other = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("whole", "killed"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Scalars("loss/val")] == list(range(1, len(whole.history["val/loss"]) + 1))
+
+
+class KilledError(Exception):
+    """Ends a training as a kill does, without a result."""
+
+
+def kill_in_epoch(number: int) -> Callable[..., None]:
+    """A hook that raises in this epoch, counted from 1."""
+
+    def hook(callback: BestCheckpoint, trainer: Trainer, module: LightningModule) -> None:
+        if trainer.current_epoch + 1 == number:
+            raise KilledError
+
+    return hook
+
+
+def test_last_ckpt_is_the_last_epoch(config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the training has ended, whichever epoch is best; before, it is not written more than once a second."""
+    result = run(config, tmp_path / "all", small=BEST_FIRST)
+    last = torch.load(tmp_path / "all" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert (last["epoch"], result.best_epoch) == (len(result.history["val/acc"]), 1)
+    monkeypatch.setattr(BestCheckpoint, "on_train_epoch_end", kill_in_epoch(3))
+    monkeypatch.setattr("textpool.run.checkpoint.SECONDS_BETWEEN", 3600)
+    with pytest.raises(KilledError):
+        run(config, tmp_path / "killed", small=BEST_FIRST)
+    assert torch.load(tmp_path / "killed" / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
 
 
 def test_the_best_epoch_may_lie_before_the_resumption(config: Compose, tmp_path: Path) -> None:

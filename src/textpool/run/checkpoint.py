@@ -15,9 +15,13 @@ from torch import Tensor
 from textpool.build import CONTENT
 from textpool.checks import one_of
 
+SECONDS_BETWEEN = 1.0  # between two writings of last.ckpt: a small model's epoch takes less time than writing a file
+
 
 class BestCheckpoint(ModelCheckpoint):
-    """Write `best.ckpt`, the best epoch by a validation metric, and `last.ckpt`.
+    """Write `best.ckpt`, the best epoch by a validation metric, and `last.ckpt`, from which a training continues.
+
+    `last.ckpt` holds the last epoch when the training has ended; before, an epoch that ended about a second ago.
 
     Of epochs with an equal metric, the one with the lower validation loss is better. An accuracy is a fraction of few
     sentences: where every strategy reaches 100 %, the first epoch that does is a matter of chance.
@@ -39,9 +43,11 @@ class BestCheckpoint(ModelCheckpoint):
             filename="best",
             monitor=monitor,
             mode=one_of("mode", mode, ("max", "min")),
-            save_last=True,
+            save_on_train_epoch_end=False,  # the epoch is judged, and written, when it has been validated
             enable_version_counter=False,
         )
+        self.last = folder / "last.ckpt"
+        self.last_written = -math.inf
         self.content = content
         self.best_loss = math.inf
         self.history: dict[str, list[float]] = {}
@@ -59,6 +65,36 @@ class BestCheckpoint(ModelCheckpoint):
                 if name.startswith("val/"):
                     self.history.setdefault(name, []).append(value.item())
         super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `last.ckpt` for the epoch before, unless it was written within the last second.
+
+        Not when an epoch ends: a schedule that follows a validation metric steps after the last hook of an epoch.
+        """
+        due = trainer.current_epoch > 0 and time.monotonic() - self.last_written > SECONDS_BETWEEN
+        if trainer.strategy.broadcast(due):  # every process has its own clock, and all have to take part
+            self.write_last(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `last.ckpt` for the last epoch."""
+        self.write_last(trainer)
+
+    def write_last(self, trainer: Trainer) -> None:
+        """Write the state between two epochs."""
+        progress = trainer.fit_loop.epoch_progress
+        counted = progress.state_dict()
+        for counts in (progress.total, progress.current):
+            counts.ready = counts.completed  # an epoch that is about to begin has not begun for a resumed run
+        self._save_checkpoint(trainer, str(self.last))
+        progress.load_state_dict(counted)
+        self.last_written = time.monotonic()
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        """Write a file atomically: Lightning copies it from the temporary folder, maybe from another file system."""
+        draft = f"{filepath}.draft"
+        super()._save_checkpoint(trainer, draft)
+        if trainer.is_global_zero:
+            Path(draft).replace(filepath)
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
         """Whether this epoch is better than the best so far."""

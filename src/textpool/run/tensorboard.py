@@ -71,6 +71,14 @@ class RunLogger(TensorBoardLogger):
         self._add(hparams.hparams_pb(values, trial_id=str(self.version), start_time_secs=time.time()))
         self.experiment.add_custom_scalars(ALL_RUNS)
 
+    def continue_after(self, epochs: int) -> None:
+        """Hide what was logged of later epochs, which are trained again; call it before anything is logged.
+
+        Args:
+            epochs: number of epochs after which the training continues.
+        """
+        self._kwargs["purge_step"] = epochs + 1
+
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log scalars over epochs counted from 1, or over `step` where Lightning does not name the epoch."""

@@ -94,6 +94,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
 
     # Fit
     claim(folder, run, config)
+    if logger is not None and start is not None and hasattr(logger, "continue_after"):
+        logger.continue_after(read_checkpoint(start)["epoch"])
     if logger is not None:
         logger.log_hyperparams(hyperparameters(run.facts, config))
     n_train = len(data.splits.train)
