@@ -10,13 +10,11 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
-from torchmetrics.functional.classification import binary_auroc
+from torchmetrics.functional.classification import binary_auroc, multiclass_f1_score
 
 from textpool.checks import integer
 
-ADAM = partial(torch.optim.Adam, lr=0.003)
+ADAM = partial(torch.optim.Adam, lr=0.003, fused=True)
 
 
 class TextClassifier(LightningModule):
@@ -49,13 +47,6 @@ class TextClassifier(LightningModule):
         self.n_classes = integer("n_classes", n_classes, least=2)
         self.make_optimizer, self.make_scheduler, self.monitor = optimizer, scheduler, monitor
         self.seed = integer("seed", seed, least=0)
-        self.metrics = MetricCollection(
-            {
-                "acc": MulticlassAccuracy(n_classes, average="micro"),
-                "f1": MulticlassF1Score(n_classes, average="macro"),
-            }
-        )
-        self.mean_loss = MeanMetric(nan_strategy="disable")
         # Logits and targets of the batches of an epoch: one pass over them at its end is cheaper than an update per
         # batch. One list per split, because Lightning validates before it ends the training epoch.
         self._outputs: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
@@ -70,7 +61,7 @@ class TextClassifier(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         tokens, targets = batch
         logits = self(tokens)
-        self._outputs["train"].append((logits.detach(), targets))
+        self.keep("train", logits.detach(), targets)
         return F.cross_entropy(logits, targets)
 
     def on_train_epoch_end(self) -> None:
@@ -84,13 +75,15 @@ class TextClassifier(LightningModule):
         self.log_dict({"train/loss": loss, "train/acc": (logits.argmax(-1) == targets).float().mean()})
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self._keep_outputs("val", batch)
+        tokens, targets = batch
+        self.keep("val", self(tokens), targets)
 
     def on_validation_epoch_end(self) -> None:
         self._log_metrics("val")
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self._keep_outputs("test", batch)
+        tokens, targets = batch
+        self.keep("test", self(tokens), targets)
 
     def on_test_epoch_end(self) -> None:
         self._log_metrics("test")
@@ -108,9 +101,9 @@ class TextClassifier(LightningModule):
         schedule = {"scheduler": self.make_scheduler(optimizer), "monitor": self.monitor, "frequency": every}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def _keep_outputs(self, split: str, batch: tuple[Tensor, Tensor]) -> None:
-        tokens, targets = batch
-        self._outputs[split].append((self(tokens), targets))
+    def keep(self, split: str, logits: Tensor, targets: Tensor) -> None:
+        """Keep the logits (batch, classes) and the class numbers (batch,) of a batch for the metrics of its epoch."""
+        self._outputs[split].append((logits, targets))
 
     def _pop_outputs(self, split: str) -> tuple[Tensor, Tensor]:
         logits, targets = zip(*self._outputs[split], strict=True)
@@ -119,11 +112,12 @@ class TextClassifier(LightningModule):
 
     def _log_metrics(self, split: str) -> None:
         logits, targets = self._pop_outputs(split)
-        self.mean_loss.update(F.cross_entropy(logits, targets), weight=len(targets))
-        self.metrics.update(logits.softmax(-1), targets)
-        self.log(f"{split}/loss", self.mean_loss.compute())
-        self.log_dict({f"{split}/{name}": value for name, value in self.metrics.compute().items()})
-        self.mean_loss.reset()
-        self.metrics.reset()
+        predicted = logits.argmax(-1)
+        metrics = {
+            "loss": F.cross_entropy(logits, targets),
+            "acc": (predicted == targets).float().mean(),
+            "f1": multiclass_f1_score(predicted, targets, self.n_classes, average="macro", validate_args=False),
+        }
         if self.n_classes == 2 and len(targets.unique()) == 2:  # targets of a single class have no ranking
-            self.log(f"{split}/auroc", binary_auroc(logits.softmax(-1)[:, 1], targets))
+            metrics["auroc"] = binary_auroc(logits.softmax(-1)[:, 1], targets)
+        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})

@@ -139,7 +139,7 @@ class TextPoolClassifier:
         config = _configuration(settings)
         make_pooling = _pooling_maker(settings)
         epochs = integer("max_epochs", settings["max_epochs"], least=1)
-        optimizer = partial(torch.optim.Adam, lr=positive("lr", settings["lr"]))
+        optimizer = partial(torch.optim.Adam, lr=positive("lr", settings["lr"]), fused=True)
 
         data = InMemoryData(texts, names, **_without_target(config["data"]))
         with _own_torch(seed, settings["threads"]), _quiet_lightning(), TemporaryDirectory() as folder:
@@ -327,7 +327,7 @@ def _configuration(settings: dict[str, Any]) -> dict[str, Any]:
         "model": {"_target_": "textpool.model.TextCNN", "_partial_": True}
         | {name: settings[name] for name in of_model},
         "pooling": pooling_section(pooling, settings["k"]) if isinstance(pooling, str) else _section_of(pooling),
-        "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": settings["lr"]},
+        "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": settings["lr"], "fused": True},
         "monitor": "val/acc",
         "seed": seed,
     }

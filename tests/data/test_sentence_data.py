@@ -136,11 +136,18 @@ def test_width_of_batches(batching, widths):
 
 
 def test_batches_have_the_batch_size():
-    """All batches except the last have `batch_size` sentences, and no sentence is dropped."""
-    for loader, n in ((numbered().train_dataloader(), 50), (numbered().test_dataloader(), 11)):
-        sizes = [len(batch.labels) for batch in loader]
-        assert sizes[:-1] == [8] * (n // 8)
-        assert sum(sizes) == n
+    """All training batches except the last have `batch_size` sentences, and no sentence is dropped."""
+    assert [len(batch.labels) for batch in numbered().train_dataloader()] == [8] * 6 + [2]
+
+
+def test_evaluation_takes_large_batches(monkeypatch: pytest.MonkeyPatch):
+    """As many sentences as have a bounded number of tokens, padding included, but no fewer than in training."""
+    data = numbered()
+    assert [len(batch.labels) for batch in data.test_dataloader()] == [11]
+    monkeypatch.setattr("textpool.data.base.EVALUATION_TOKENS", 9 * data.encoded["test"].longest)
+    assert [len(batch.labels) for batch in data.test_dataloader()] == [9, 2]
+    monkeypatch.setattr("textpool.data.base.EVALUATION_TOKENS", 1)
+    assert [len(batch.labels) for batch in data.test_dataloader()] == [8, 3]
 
 
 def test_order_depends_on_seed_and_epoch_only():

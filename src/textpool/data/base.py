@@ -18,6 +18,7 @@ from textpool.data.reading import FileOptions, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 log = logging.getLogger(__name__)
+EVALUATION_TOKENS = 2**16  # of a batch of the validation or the test split, padding included, unless batch_size is more
 
 
 class Sentence(NamedTuple):
@@ -184,12 +185,16 @@ class SentenceData(LightningDataModule, ABC):
         return self.loader(dataset, sampler)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the validation split, in the order of its sentences."""
-        return self.loader(self.encoded["val"])
+        """Large batches of the validation split, in the order of its sentences."""
+        return self._evaluation_loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the test split, in the order of its sentences."""
-        return self.loader(self.encoded["test"])
+        """Large batches of the test split, in the order of its sentences."""
+        return self._evaluation_loader("test")
+
+    def _evaluation_loader(self, split: str) -> DataLoader[Batch]:
+        dataset = self.encoded[split]
+        return self.loader(dataset, batch_size=max(self.batch_size, EVALUATION_TOKENS // dataset.longest))
 
     def loader(
         self, dataset: EncodedSentences, sampler: Sampler[Any] | None = None, batch_size: int | None = None

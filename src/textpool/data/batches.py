@@ -48,6 +48,11 @@ class EncodedSentences(Dataset[Batch]):
         self.labels = torch.tensor(labels, dtype=torch.long)
         self.width = max_length if pad_to_max else None
 
+    @property
+    def longest(self) -> int:
+        """Number of tokens, padding included, of the longest sentence in a batch, at least 1."""
+        return self.width or max(1, int(self.lengths.max()))
+
     def __len__(self) -> int:
         return len(self.labels)
 
