@@ -46,7 +46,7 @@ def files(folder: Path) -> set[str]:
 def test_a_new_folder(tmp_path: Path) -> None:
     """It gets the configuration and the facts of the run before the training starts."""
     folder = tmp_path / "a" / "max"
-    assert finished_before(folder, {"seed": 1}) is None
+    assert finished_before(run(folder), {"seed": 1}) is None
     assert working_folder(folder) == folder
     claim(folder, run(folder), {"seed": 1})
     assert yaml.safe_load((folder / "config.yaml").read_text()) == {"seed": 1}
@@ -57,13 +57,13 @@ def test_a_new_folder(tmp_path: Path) -> None:
 def test_a_finished_run_is_returned(tmp_path: Path) -> None:
     """Wherever it lies and however it is shown: settings without influence on the numbers do not count."""
     leave(tmp_path / "max", {"seed": 1, "study": "old"}, "ok")
-    assert finished_before(tmp_path / "max", {"seed": 1, "study": "new", "k": 9}) == result()
+    assert finished_before(run(tmp_path / "max"), {"seed": 1, "study": "new", "k": 9}) == result()
 
 
 def test_an_interrupted_run_keeps_its_checkpoint(tmp_path: Path) -> None:
     """Training continues from it."""
     leave(tmp_path / "max", {"seed": 1}, None)
-    assert finished_before(tmp_path / "max", {"seed": 1}) is None
+    assert finished_before(run(tmp_path / "max"), {"seed": 1}) is None
     claim(tmp_path / "max", run(tmp_path / "max"), {"seed": 1})
     assert (tmp_path / "max" / "checkpoints" / "last.ckpt").exists()
 
@@ -78,7 +78,7 @@ def test_a_failed_or_unfinished_run_that_is_replaced_starts_anew(
     """Its curves and checkpoints are removed; a file that a user put there stays."""
     folder = tmp_path / "max"
     leave(folder, {"seed": 1}, status)
-    assert finished_before(folder, config) is None
+    assert finished_before(run(folder), config) is None
     assert working_folder(folder) == folder
     claim(folder, run(folder), config)
     assert files(folder) == {"config.yaml", "facts.json", "notes.txt"}
@@ -89,7 +89,7 @@ def test_a_run_with_other_settings_is_refused(tmp_path: Path, status: str | None
     """The error names the difference and the way out."""
     leave(tmp_path / "max", {"seed": 1}, status)
     with pytest.raises(RunExistsError, match=r"seed: 1, now 2.*overwrite=true"):
-        finished_before(tmp_path / "max", {"seed": 2})
+        finished_before(run(tmp_path / "max"), {"seed": 2})
 
 
 def test_a_finished_result_stays_until_it_is_replaced(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_finished_result_stays_until_it_is_replaced(tmp_path: Path) -> None:
     folder, config = tmp_path / "max", {"seed": 2, "overwrite": True}
     leave(folder, {"seed": 1}, "ok")
     before = {name: (folder / name).read_bytes() for name in files(folder)}
-    assert finished_before(folder, config) is None
+    assert finished_before(run(folder), config) is None
     target = working_folder(folder)
     assert target == staging_folder(folder)
     claim(target, run(folder), config)
@@ -138,7 +138,7 @@ def test_a_complete_replacement_is_published(
         assert interrupted_after < 6  # six files move
     monkeypatch.undo()
     assert Result.read(folder).status == "ok"
-    assert finished_before(folder, {"seed": 2}) == result(accuracy=0.75)
+    assert finished_before(run(folder), {"seed": 2}) == result(accuracy=0.75)
     assert (folder / "predictions.csv").read_text() == "new"
     assert (folder / "checkpoints" / "last.ckpt").read_text() == "new"
     assert files(folder) == {

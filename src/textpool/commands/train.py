@@ -9,16 +9,21 @@ from omegaconf import DictConfig
 
 from textpool.configuration import CONF
 from textpool.run.command_line import announce_import, check_command
+from textpool.run.folder import finished_before, locked
 from textpool.run.launch import current_run, is_interruption, report_if_interrupted, resolved, say_interrupted
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def train(config: DictConfig) -> float | None:
     """Train as the configuration says; the value of the monitored metric is what a sweeper optimises."""
-    announce_import()
-    from textpool.run.training import train  # late: torch and Lightning take seconds that --help does not need
+    settings, run = resolved(config, complete=True), current_run(config)
+    with locked(run.folder):
+        result = finished_before(run, settings)
+    if result is None:
+        announce_import()
+        from textpool.run.training import train  # late: torch and Lightning take seconds that other answers do not need
 
-    result = train(resolved(config, complete=True), current_run(config))
+        result = train(settings, run)
     return result.metrics.get(config.monitor)
 
 

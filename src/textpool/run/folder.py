@@ -1,19 +1,25 @@
 """The folder of a run: which run may use it, and how a finished result is kept until another replaces it."""
 
 import json
+import logging
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 
+from textpool.checks import switch
 from textpool.facts import Facts, differences, group_hash
 from textpool.record import CONFIG, FACTS, PREDICTIONS, REFUSED, RESULT, Result, write_atomic
+from textpool.run.provenance import commit
 from textpool.run.sweep import SweepProgress
 
+log = logging.getLogger(__name__)
 STAGING = ".replacement"  # in a run's folder: the files of a run that is to replace the finished result there
 
 
@@ -48,12 +54,25 @@ class Run:
         return " ".join(["python scripts/train.py", *map(shlex.quote, self.arguments)])
 
 
-def finished_before(folder: Path, config: Mapping[str, Any]) -> Result | None:
-    """The result of a run that ended well in this folder before; None if the run has yet to be trained.
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from the folder of a run, which is made if there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
+
+
+def finished_before(run: Run, config: Mapping[str, Any]) -> Result | None:
+    """The result of a run that ended well in its folder before; None if the run has yet to be trained.
+
+    Call it with the folder locked.
 
     Raises:
         RunExistsError: if the folder holds a run with other settings, and `overwrite` is not set.
+        ValueError: if `overwrite` is neither true nor false.
     """
+    switch("overwrite", config.get("overwrite", False))
+    folder = run.folder
     publish(folder)
     if config.get("overwrite") or not (folder / CONFIG).exists():
         return None
@@ -63,7 +82,11 @@ def finished_before(folder: Path, config: Mapping[str, Any]) -> Result | None:
             f"{folder} holds a run with other settings ({'; '.join(changes[:5])}): "
             "choose another study=…, or replace that run with overwrite=true"
         )
-    return finished_result(folder)
+    finished = finished_result(folder)
+    if finished is not None:
+        other_code = f", with other code ({finished.commit}, now {commit()})" if finished.commit != commit() else ""
+        log.info("%s: finished before%s, nothing to train", run.name, other_code)
+    return finished
 
 
 def finished_result(folder: Path) -> Result | None:

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from hydra.utils import instantiate
 from lightning import seed_everything
 from lightning.pytorch.callbacks import ProgressBar
 
 from textpool.build import CONTENT, build_classifier, build_data, build_trainer, content, read_checkpoint
-from textpool.checks import integer, switch
+from textpool.checks import integer
 from textpool.data.summary import log_summary
 from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
 from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
-from textpool.run.folder import STAGING, Run, changes, claim, finished_before, publish, working_folder
+from textpool.run.folder import STAGING, Run, changes, claim, finished_before, locked, publish, working_folder
 from textpool.run.progress import progress_callback
 from textpool.run.provenance import commit, now, versions
 
@@ -45,13 +44,9 @@ def train(config: dict[str, Any], run: Run) -> Result:
         ValueError: if the configuration or the data are not usable, or the loss is no longer finite.
     """
     silence_lightning()
-    switch("overwrite", config.get("overwrite", False))
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(run.folder / ".lock"):
-        finished = finished_before(run.folder, config)
+    with locked(run.folder):
+        finished = finished_before(run, config)
         if finished is not None:
-            other_code = f", with other code ({finished.commit}, now {commit()})" if finished.commit != commit() else ""
-            log.info("%s: finished before%s, nothing to train", run.name, other_code)
             return finished
         try:
             result = train_and_test(config, run)
