@@ -47,6 +47,7 @@ class Result:
         history: validation metrics of each epoch, by names such as `val/acc`.
         command: a command that repeats this run.
         device: on which the model was trained.
+        trained_together: number of runs that were trained at once, this one included; their `seconds` overlap.
         commit: of the repository, with `+changes` where it was not clean; None outside of a repository.
         versions: of Python and the libraries.
     """
@@ -75,6 +76,7 @@ class Result:
     history: dict[str, list[float]] = field(default_factory=dict)
     command: str | None = None
     device: str | None = None
+    trained_together: int = 1
     commit: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -144,7 +145,8 @@ class StudyCallback(Callback):
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the time, in the process of the job."""
         self.started, self.clock = now(), time.time()
-        if multiprocessing.current_process().name != "MainProcess":
+        alone = threading.current_thread() is threading.main_thread()  # Python allows it in that thread only
+        if multiprocessing.current_process().name != "MainProcess" and alone:
             # Ctrl-C reaches all processes, and the main one ends the others
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if config.hydra.mode == RunMode.MULTIRUN:
@@ -246,7 +248,7 @@ def refuse_unknown_baseline(config: DictConfig, study: Path, poolings: Sequence[
 def refuse_relaunch(config: DictConfig) -> None:
     """End a command that Lightning's `ddp` would start once more on every device, a whole sweep included."""
     devices, strategy = config.trainer.get("devices", 1), str(config.trainer.get("strategy", "auto"))
-    local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib"))
+    local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib", "together"))
     if local and str(devices) != "1" and "spawn" not in strategy:
         raise SystemExit(
             f"error: trainer.devices: expected 1, or +trainer.strategy=ddp_spawn, got {devices}: "

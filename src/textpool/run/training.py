@@ -3,17 +3,20 @@
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.utils import instantiate
-from lightning import seed_everything
+from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import ProgressBar
 
 from textpool.build import CONTENT, build_classifier, build_data, build_trainer, content, read_checkpoint
 from textpool.checks import integer
+from textpool.classifier import TextClassifier
+from textpool.data import SentenceData
 from textpool.data.summary import log_summary
 from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
@@ -25,6 +28,16 @@ from textpool.run.provenance import commit, now, versions
 
 log = logging.getLogger(__name__)
 DEFAULT_THREADS = torch.get_num_threads()
+
+
+def fit(trainer: Trainer, classifier: TextClassifier, data: SentenceData, start: Path | None) -> int:
+    """Train a classifier, from a checkpoint if there is one; the number of models that were trained at once."""
+    trainer.fit(classifier, datamodule=data, ckpt_path=start, weights_only=True)
+    return 1
+
+
+# What trains: a launcher that trains several runs at once sets a function of its own in the context of each.
+FIT: ContextVar[Callable[[Trainer, TextClassifier, SentenceData, Path | None], int]] = ContextVar("FIT", default=fit)
 
 
 def train(config: dict[str, Any], run: Run) -> Result:
@@ -101,7 +114,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     if start is not None:
         log.info("%s: continues from %s", run.name, start)
         bring_best(start, folder / "checkpoints")
-    trainer.fit(classifier, datamodule=data, ckpt_path=start, weights_only=True)
+    together = FIT.get()(trainer, classifier, data, start)
 
     # Test
     if not checkpoint.best_model_path:
@@ -140,6 +153,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         history=checkpoint.history,
         command=run.command,
         device=device_name(trainer.strategy.root_device),
+        trained_together=together,
         commit=code,
         versions=versions(),
     )
