@@ -1,12 +1,16 @@
 """Max, KMax, KMaxByValue and TopKMean against plain Python and values computed by hand."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from textpool.pooling import Avg, KMax, KMaxByValue, Max, TopKMean
+from textpool.pooling.extremes import FEW, top_k_positions
 
+ties = st.sampled_from([0.0, -0.0, 1.0, -1.0, math.inf, -math.inf])
 values = st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, -1.0]), min_size=1, max_size=10)
 
 
@@ -73,6 +77,32 @@ def test_kmax_gradient_goes_to_the_earliest_of_equals() -> None:
     KMax(1, k=3)(features).sum().backward()
     assert features.grad is not None
     assert features.grad.tolist() == [[[1.0, 1.0, 1.0, 0.0, 0.0]]]
+
+
+@given(row=st.lists(st.tuples(ties, st.booleans()), min_size=1, max_size=12), k=st.integers(1, 2 * FEW))
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_positions_against_a_stable_sort(row: list[tuple[float, bool]], k: int, dtype: torch.dtype) -> None:
+    """Repeated maxima and a sort find the same positions: with infinite values, zeros of both signs, and any mask."""
+    scores, real = zip(*row, strict=True)
+    mask = torch.tensor([real])
+    features = torch.tensor([[scores]], dtype=dtype).where(mask, torch.zeros((), dtype=dtype))
+    positions = sorted((i for i in range(len(row)) if real[i]), key=lambda i: (-scores[i], i))[:k]
+    expected = positions + [len(row)] * (k - len(positions))
+    assert top_k_positions(features, mask, k).flatten().tolist() == expected
+
+
+@pytest.mark.parametrize("k", [2, FEW + 1])
+def test_nan_counts_as_the_largest_value(k: int) -> None:
+    """A filter that gives NaN stays visible, and the other positions are selected once each."""
+    features, mask = torch.tensor([[[1.0, math.nan, 3.0, 2.0]]]), torch.ones(1, 4, dtype=torch.bool)
+    assert top_k_positions(features, mask, k).flatten().tolist() == [1, 2, 3, 0, 4][:k]
+    assert Max(1)(features).isnan().all()
+
+
+def test_max_of_infinite_values() -> None:
+    """A value of -inf is not mistaken for padding."""
+    features, mask = torch.full((1, 1, 2), -math.inf), torch.tensor([[False, True]])
+    assert Max(1)(features, mask).item() == -math.inf
 
 
 def test_top_k_mean_by_hand() -> None:

@@ -76,7 +76,7 @@ class Pooling(nn.Module, ABC):
         with torch.autocast(features.device.type, enabled=False):  # it would run matrix products in half precision
             values = self.pool(mask_out(features, mask, 0.0), mask | (empty & first))
         self._check_values(values, features)
-        return values.masked_fill(empty[:, None, :], 0.0)
+        return torch.where(empty[:, None, :], 0.0, values)
 
     @abstractmethod
     def pool(self, features: Features, mask: Mask) -> Values:
@@ -136,9 +136,10 @@ def count(mask: Mask) -> Int[Tensor, "batch 1 1"]:
 def mask_out(values: Float[Tensor, "batch any time"], mask: Mask, fill: float) -> Float[Tensor, "batch any time"]:
     """Replace the values at the padding by `fill`.
 
-    Not a product with the mask: 0 * NaN is NaN, in the value and in the gradient.
+    Not a product with the mask: 0 * NaN is NaN, in the value and in the gradient. Not `masked_fill`, which takes up to
+    twice the time of `where` on a CPU.
     """
-    return values.masked_fill(~mask[:, None, :], fill)
+    return torch.where(mask[:, None, :], values, fill)
 
 
 def _conversion(mask: object) -> str:
