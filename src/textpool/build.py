@@ -14,6 +14,7 @@ from hydra.utils import get_object, instantiate
 from lightning import Trainer
 from torch import nn
 
+from textpool.checks import switch
 from textpool.classifier import ADAM, TextClassifier
 from textpool.data import SentenceData
 from textpool.pooling import Pooling
@@ -82,7 +83,19 @@ def build_classifier(config: Mapping[str, Any], data: SentenceData) -> TextClass
         with whole_names("scheduler", config):
             scheduler = instantiate(config["scheduler"], _convert_="all")
             scheduler(trial)
+    if switch("compile", config.get("compile", False)):
+        compile_poolings(model)
     return TextClassifier(model, len(data.labels), optimizer, scheduler, config["monitor"], config["seed"])
+
+
+def compile_poolings(model: nn.Module) -> None:
+    """Let torch compile the poolings of a model, each for all lengths; it does so at the first batch.
+
+    Not the whole model: in torch 2.13, a compiled convolution is compiled again for every length of a batch. The
+    poolings are compiled in place, so that the names of the weights stay.
+    """
+    for pooling in [module for module in model.modules() if isinstance(module, Pooling)]:
+        pooling.compile(dynamic=True)
 
 
 def build_trainer(config: Mapping[str, Any], **arguments: Any) -> Trainer:

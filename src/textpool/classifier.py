@@ -56,23 +56,38 @@ class TextClassifier(LightningModule):
         return self.model(tokens)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed((self.seed << 20) + self.current_epoch)
+        # each of several processes draws a dropout of its own
+        torch.manual_seed((self.global_rank << 52) + (self.seed << 20) + self.current_epoch)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         tokens, targets = batch
         logits = self(tokens)
         self.keep("train", logits.detach(), targets)
-        return F.cross_entropy(logits, targets)
+        shared = self._trainer is not None and self._trainer.world_size > 1
+        return self.shared_loss(logits, targets) if shared else F.cross_entropy(logits, targets)
+
+    def shared_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss in one of several processes, whose mean over them is that of the whole batch.
+
+        A class number below 0 marks a sentence that does not count.
+        """
+        total = self.trainer.strategy.reduce((targets >= 0).sum(), reduce_op="sum")
+        return F.cross_entropy(logits, targets, reduction="sum") * self.trainer.world_size / total
 
     def on_train_epoch_end(self) -> None:
         """Log loss and accuracy, both measured on each batch before the model learned from it."""
         logits, targets = self._pop_outputs("train")
+        if self.trainer.world_size > 1:
+            gather = self.trainer.strategy.all_gather
+            logits, targets = (gather(share).flatten(0, 1) for share in (logits, targets))
+            logits, targets = logits[targets >= 0], targets[targets >= 0]
         loss = F.cross_entropy(logits, targets)
         if not math.isfinite(loss):
             raise ValueError(
                 f"train/loss became {loss.item()} in epoch {self.current_epoch + 1}: a smaller optimizer.lr may help"
             )
-        self.log_dict({"train/loss": loss, "train/acc": (logits.argmax(-1) == targets).float().mean()})
+        metrics = {"train/loss": loss, "train/acc": (logits.argmax(-1) == targets).float().mean()}
+        self.log_dict(metrics, sync_dist=True)  # equal in all processes, and Lightning warns without it
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         tokens, targets = batch
@@ -120,4 +135,4 @@ class TextClassifier(LightningModule):
         }
         if self.n_classes == 2 and len(targets.unique()) == 2:  # targets of a single class have no ranking
             metrics["auroc"] = binary_auroc(logits.softmax(-1)[:, 1], targets)
-        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()}, sync_dist=True)

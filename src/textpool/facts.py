@@ -16,9 +16,11 @@ from typing import Any
 Scalar = str | int | float | bool | None
 
 GROUPS = ("pooling", "data", "model")  # config groups whose choice is always a factor
-PRESENTATION = ("study", "resume", "overwrite", "logger", "baseline")  # settings without influence on the numbers
+# settings without influence on the numbers
+PRESENTATION = ("study", "resume", "overwrite", "stop_on_failure", "logger", "baseline")
 NO_FACTOR = (*PRESENTATION, "experiment", "debug", "threads", "seed", "k")  # k reaches a factor through `k: ${k}`
 SHARED = ("k",)  # top-level settings that do nothing by themselves: the pooling's settings refer to them
+ADDED = {"compile": False}  # settings that older runs do not have, with the value that says the same as none
 LONGEST = 80  # characters of a folder name; file systems allow 255, tables and legends much less
 
 
@@ -194,7 +196,8 @@ def hyperparameters(facts: Facts, config: Mapping[str, Any]) -> dict[str, Scalar
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides the numbers of a run."""
-    return {key: value for key, value in config.items() if key not in (*PRESENTATION, *SHARED)}
+    ignored = {*PRESENTATION, *SHARED, *(key for key, value in ADDED.items() if config.get(key) == value)}
+    return {key: value for key, value in config.items() if key not in ignored}
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

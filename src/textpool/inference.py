@@ -136,6 +136,7 @@ def silence_lightning() -> None:
     for message in (
         r"The '\w+_dataloader' does not have many workers",  # the data are in memory
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # in Lightning's own code
+        r"torch\.distributed\.nn\.functional\.all_gather is deprecated",  # in Lightning's own code
         r"You requested to overfit but enabled train dataloader shuffling",  # intended
         r"Checkpoint directory .* exists and is not empty",  # a run that continues
     ):

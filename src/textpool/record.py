@@ -47,7 +47,7 @@ class Result:
         history: validation metrics of each epoch, by names such as `val/acc`.
         command: a command that repeats this run.
         device: on which the model was trained.
-        trained_together: number of runs that were trained at once, this one included; their `seconds` overlap.
+        trained_together: number of runs that were trained at once, this one included; `seconds` is one run's share.
         commit: of the repository, with `+changes` where it was not clean; None outside of a repository.
         versions: of Python and the libraries.
     """

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from textpool.checks import integer, one_of
-from textpool.data.batches import Batch, EncodedSentences, identity_collate
+from textpool.data.batches import Batch, EncodedSentences, SharedSampler, identity_collate
 from textpool.data.reading import FileOptions, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
@@ -43,7 +43,7 @@ class SentenceData(LightningDataModule, ABC):
     `restore` instead: then `tokenize`, `read`, `encode` and `encode_texts` work without `setup`.
 
     Args:
-        batch_size: number of sentences in a batch.
+        batch_size: number of sentences in a batch. Several processes that train one model share each batch.
         pad_to: `batch` pads to the longest sentence of the batch, `max_length` to `max_length`.
         max_length: longer sentences are cut to this number of words, in every split; None: no sentence is cut.
         shuffle_seed: seed of the order of the training sentences. The order depends only on this seed and the epoch:
@@ -173,16 +173,29 @@ class SentenceData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches in random order, which depends only on `shuffle_seed` and the epoch."""
-        dataset = self.encoded["train"]
-        sampler = DistributedSampler(
+        dataset, processes = self.encoded["train"], self.trainer.world_size if self.trainer else 1
+        sampler = SharedSampler(
             dataset,
-            num_replicas=self.trainer.world_size if self.trainer else 1,
+            num_replicas=processes,
             rank=self.trainer.global_rank if self.trainer else 0,
             # The sampler adds the epoch to its seed. Without the shift, epoch 1 of seed 0 would have the same order as
             # epoch 0 of seed 1.
             seed=self.shuffle_seed << 20,
         )
-        return self.loader(dataset, sampler)
+        return self.loader(dataset, sampler, self.share_of_batch(processes))
+
+    def share_of_batch(self, processes: int) -> int:
+        """Number of sentences of a training batch that each of several processes gets.
+
+        Raises:
+            ValueError: if the processes cannot share a batch equally.
+        """
+        if self.batch_size % processes:
+            raise ValueError(
+                f"data.batch_size: expected a multiple of {processes}, the number of processes that share each batch, "
+                f"got {self.batch_size}"
+            )
+        return self.batch_size // processes
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Large batches of the validation split, in the order of its sentences."""

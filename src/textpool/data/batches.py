@@ -1,12 +1,15 @@
 """Encoded sentences in memory, and the batches made from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, DistributedSampler
+
+REPEATED = -1  # index of a sentence that only makes the shares of several processes equally large
+IGNORED = -100  # its label, which torch's cross-entropy leaves out by default
 
 
 class Batch(NamedTuple):
@@ -64,7 +67,21 @@ class EncodedSentences(Dataset[Batch]):
         """The batch of the sentences with these indices."""
         chosen = torch.as_tensor(indices)
         tokens = gather_sentences(self.tokens, self.starts[chosen], self.lengths[chosen], self.width)
-        return Batch(tokens, self.labels[chosen])
+        return Batch(tokens, self.labels[chosen].masked_fill(chosen == REPEATED, IGNORED))
+
+
+class SharedSampler(DistributedSampler[Batch]):
+    """One random order of all sentences, of which several processes get one after the other in turn.
+
+    The batches of the same step then hold together the sentences that one process would have in its batch. Where the
+    number of sentences is no multiple of the number of processes, the last processes get one `REPEATED` at the end.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        share: list[Any] = list(super().__iter__())
+        sentences: Any = self.dataset
+        own = len(range(self.rank, len(sentences), self.num_replicas))
+        return iter(share[:own] + [REPEATED] * (len(share) - own))
 
 
 def gather_sentences(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
@@ -110,6 +111,7 @@ class BestCheckpoint(ModelCheckpoint):
         """The state that a resumed run needs."""
         seconds = self.seconds_before + time.perf_counter() - self.clock
         own = {"best_loss": self.best_loss, "history": self.history, "seconds": seconds}
+        own["seconds_before"] = self.seconds_before
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -121,6 +123,12 @@ class BestCheckpoint(ModelCheckpoint):
         self.seconds_before = state_dict["seconds"]
         self.best_loss = state_dict["best_loss"]
         self.history = state_dict["history"]
+
+    def take_over(self) -> None:
+        """Take what other processes have found in their training, of which this one knows the best checkpoint only."""
+        checkpoint = torch.load(self.last, map_location="cpu", weights_only=True)
+        state = checkpoint["callbacks"][self.state_key]
+        self.history, self.seconds_before = state["history"], state["seconds_before"]
 
 
 def bring_best(start: Path, folder: Path) -> None:

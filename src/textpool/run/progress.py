@@ -56,6 +56,10 @@ class RunBar(ProgressBar):
         self._bar = Bar(sweep)
         self._task: TaskID | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Begin anew in a process that Lightning starts: a bar cannot be moved to another process."""
+        return RunBar, (self._bar.sweep,)
+
     def disable(self) -> None:
         """Show nothing, as in all but the first of several processes."""
         self._bar.disable = True

@@ -49,6 +49,11 @@ class RunLogger(TensorBoardLogger):
         folder = Path(save_dir)
         super().__init__(folder.parent, name="", version=folder.name, default_hp_metric=False, **options)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """End the event file before another process continues in one of its own: TensorBoard reads one at a time."""
+        self.experiment.close()
+        return super().__getstate__()
+
     @rank_zero_only
     def log_hyperparams(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, params: Mapping[str, Any], metrics: None = None, step: None = None

@@ -12,6 +12,7 @@ import torch
 from hydra.utils import instantiate
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import ProgressBar
+from torch.multiprocessing import ProcessRaisedException
 
 from textpool.build import CONTENT, build_classifier, build_data, build_trainer, content, read_checkpoint
 from textpool.checks import integer
@@ -23,6 +24,7 @@ from textpool.inference import QUIET, class_probabilities, measure, per_class, s
 from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, changes, claim, finished_before, locked, publish, working_folder
+from textpool.run.processes import SameInEachProcess
 from textpool.run.progress import progress_callback
 from textpool.run.provenance import commit, now, versions
 
@@ -32,7 +34,13 @@ DEFAULT_THREADS = torch.get_num_threads()
 
 def fit(trainer: Trainer, classifier: TextClassifier, data: SentenceData, start: Path | None) -> int:
     """Train a classifier, from a checkpoint if there is one; the number of models that were trained at once."""
-    trainer.fit(classifier, datamodule=data, ckpt_path=start, weights_only=True)
+    try:
+        trainer.fit(classifier, datamodule=data, ckpt_path=start, weights_only=True)
+    except ProcessRaisedException as error:  # its text is the traceback of the process
+        kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
+        if kind == "ValueError":
+            raise ValueError(message) from error
+        raise
     return 1
 
 
@@ -95,9 +103,17 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
     logger = instantiate(config["logger"], save_dir=folder) if config.get("logger") else None
     progress = progress_callback(run.name, run.sweep)
-    callbacks = [checkpoint, progress, *instantiate(config.get("callbacks") or {}).values()]
+    processes = SameInEachProcess(compiled=config.get("compile", False))
+    callbacks = [processes, checkpoint, progress, *instantiate(config.get("callbacks") or {}).values()]
     bar = isinstance(progress, ProgressBar)  # with True and no bar among the callbacks, Lightning adds its own
-    trainer = build_trainer(config, logger=logger or False, callbacks=callbacks, enable_progress_bar=bar)
+    trainer = build_trainer(
+        config,
+        logger=logger or False,
+        callbacks=callbacks,
+        enable_progress_bar=bar,
+        use_distributed_sampler=False,  # each process validates all sentences, none of them twice
+    )
+    data.share_of_batch(trainer.world_size)
     evaluator = build_trainer(config, **QUIET, devices=1, num_nodes=1, strategy="auto")
 
     # Fit
@@ -119,6 +135,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     # Test
     if not checkpoint.best_model_path:
         raise ValueError("trainer: no epoch was validated, so that none is best: allow at least one whole epoch")
+    if trainer.strategy.launcher is not None:
+        checkpoint.take_over()
     best = read_checkpoint(checkpoint.best_model_path)
     classifier.load_state_dict(best["state_dict"])
     metrics = measure(evaluator, classifier, "val", data.val_dataloader())
@@ -135,7 +153,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         pooling=str(run.facts.factors["pooling"]),
         seed=config["seed"],
         started=started,
-        seconds=round(checkpoint.seconds_before + time.perf_counter() - clock, 3),
+        seconds=round(checkpoint.seconds_before + (time.perf_counter() - clock) / together, 3),
         factors=dict(run.facts.factors),
         choices=dict(run.facts.choices),
         overrides=dict(run.facts.overrides),

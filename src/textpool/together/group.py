@@ -154,7 +154,7 @@ def obstacle(trainer: Trainer, classifier: TextClassifier) -> str | None:
         "trainer.val_check_interval": trainer.val_check_interval == 1.0,
         "trainer.devices": trainer.world_size == 1,
         "trainer.precision": trainer.precision in ("32-true", "bf16-mixed"),
-        "compile": classifier.model._compiled_call_impl is None,
+        "compile": all(module._compiled_call_impl is None for module in classifier.model.modules()),
     }
     callbacks: list[Callback] = getattr(trainer, "callbacks")  # noqa: B009 (Lightning does not declare it)
     for kind in map(type, callbacks):
