@@ -67,8 +67,8 @@ OPTIONS = "attention, avg, .*, topk_mean$"
         ("pooling=max,avg", "pooling=max,avg: several values: add -m for a run with each of them"),
         ("k=1,2", "k=1,2: several values: add -m for a run with each of them; for a list write k=[1,2]"),
         (
-            "-m hydra/launcher=submitit_slurm",
-            "hydra/launcher=submitit_slurm is not installed: pip install hydra-submitit-l",
+            "-m hydra/launcher=rq",
+            "hydra/launcher=rq is not installed: pip install hydra-rq-launcher",
         ),
         ("hydra/launcher=basics", "hydra/launcher: no option basics: did you mean basic? Options: basic"),
         ("scheduler=null", "scheduler=null: to choose none, write ~scheduler"),

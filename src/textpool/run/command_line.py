@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -21,8 +22,9 @@ from omegaconf import OmegaConf
 from textpool.facts import SHARED, flatten_all
 from textpool.run.help import first_sentence
 
-# packages that add options to these groups, such as hydra-joblib-launcher
+# packages that add options to these groups, such as hydra-joblib-launcher, and the extras of textpool that have them
 PLUGINS = {"hydra/launcher": ("joblib", "submitit", "ray", "rq"), "hydra/sweeper": ("optuna", "nevergrad")}
+EXTRAS = {"joblib": "sweep", "submitit": "cluster", "ray": "ray", "optuna": "search"}
 
 
 def check_command(arguments: Sequence[str], conf: Path) -> None:
@@ -118,7 +120,9 @@ class Known:
         try:
             config = self.loader.load_configuration(self.config_name, [*first, *further], RunMode.RUN)
         except (HydraException, ValueError) as error:
-            raise ValueError((str(error) or str(error.__cause__)).split("\n")[0]) from error
+            text = (str(error) or str(error.__cause__)).split("\n")[0]
+            unknown = re.search(r"Could not (?:find|load) '(hydra/\w+)/(\w+)'", text)
+            raise ValueError((unknown and not_installed(*unknown.groups())) or text) from error
         plain: Any = OmegaConf.to_container(config, resolve=False)
         return plain
 
@@ -157,10 +161,8 @@ class Known:
                 raise ValueError(f"{text}: to choose none, write ~{group}")
             if "$" in str(option) or self.loader.repository.config_exists(f"{group}/{option}"):
                 continue
-            plugin = str(option).split("_")[0]
-            if plugin in PLUGINS.get(group, ()):
-                package = f"hydra-{plugin}-{group.removeprefix('hydra/')}"
-                raise ValueError(f"{group}={option} is not installed: pip install {package}")
+            if missing := not_installed(group, str(option)):
+                raise ValueError(missing)
             options = self.options(group)
             raise ValueError(
                 f"{group}: no option {option}{_guess(str(option), options) or '.'} Options: {', '.join(options)}"
@@ -256,6 +258,16 @@ def arguments_of(target: str) -> list[str] | None:
     except Exception:  # whatever importing it raises: the run will say it
         return None
     return None
+
+
+def not_installed(group: str, option: str) -> str | None:
+    """What to install for an option of Hydra's groups; None where it is of no known package."""
+    plugin = option.split("_")[0]
+    if plugin not in PLUGINS.get(group, ()):
+        return None
+    package = f"hydra-{plugin}-{group.removeprefix('hydra/')}"
+    wanted = f"'textpool[{EXTRAS[plugin]}]', in a clone '.[{EXTRAS[plugin]}]'" if plugin in EXTRAS else package
+    return f"{group}={option} is not installed: pip install {wanted}"
 
 
 def _parse(text: str) -> Override:

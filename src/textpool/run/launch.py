@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,25 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from textpool.checks import switch
 from textpool.facts import Facts
 from textpool.record import CONFIG, REFUSED, RESULT, short
 from textpool.run.failure import describe, is_users_error, record_failure, root_cause
 from textpool.run.folder import Run
+from textpool.run.gpu import gpus_to_share, take_gpu
 from textpool.run.overrides import count_jobs, parse_overrides, swept_names, values_of
 from textpool.run.provenance import now
+from textpool.run.search import continue_search, is_search
 from textpool.run.sweep import Sweep, hide_bars, print_above_bar, show_bar
 
 log = logging.getLogger(__name__)
 INTERRUPTED: list[Callable[[], None]] = []  # reports of sweeps that have not come to their end
+STOPPED = "stopped"  # in the folder that the jobs of a sweep share: the run that failed, and a line for each not begun
 CONTINUE = [""]  # how the command continues if it is interrupted: known once Hydra has read it
+
+
+class StoppedError(Exception):
+    """A job is not run, because an earlier one of its sweep failed."""
 
 
 def facts_of(config: DictConfig, hydra: DictConfig) -> Facts:
@@ -66,10 +75,18 @@ OmegaConf.register_new_resolver("run_name", lambda *, _root_: facts_of(_root_, _
 
 
 def current_run(config: DictConfig) -> Run:
-    """The run that Hydra has just started in this process."""
+    """The run that Hydra has just started in this process.
+
+    Raises:
+        StoppedError: if an earlier job of the sweep failed, and `stop_on_failure` is set.
+    """
     hydra = HydraConfig.get()
-    sweep = None if hydra.mode != RunMode.MULTIRUN else _sweep(hydra).progress()
-    return replace(_run(config, hydra), sweep=sweep)
+    if hydra.mode != RunMode.MULTIRUN:
+        return _run(config, hydra)
+    sweep = _sweep(hydra)
+    if (sweep.folder / STOPPED).exists():
+        raise StoppedError
+    return replace(_run(config, hydra), sweep=sweep.progress())
 
 
 def _run(config: DictConfig, hydra: Any) -> Run:
@@ -109,9 +126,16 @@ class StudyCallback(Callback):
         swept: settings that have several values in this sweep; None outside of a sweep.
         jobs: number of jobs; None where only the sweeper knows it.
         since: start of the sweep, in seconds since the epoch.
+        gpus: those among which the jobs are distributed; None where they are not.
     """
 
-    def __init__(self, swept: Sequence[str] | None = None, jobs: int | None = None, since: float | None = None) -> None:
+    def __init__(
+        self,
+        swept: Sequence[str] | None = None,
+        jobs: int | None = None,
+        since: float | None = None,
+        gpus: Sequence[str] | None = None,
+    ) -> None:
         self.sweep_started, self.sweep_clock = now(), time.time()
         self.started, self.clock = now(), time.time()
         self.reported = False
@@ -129,15 +153,23 @@ class StudyCallback(Callback):
         study, baseline = Path(config.hydra.sweep.dir).resolve(), config.get("baseline")
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = [*params, *config.hydra.overrides.task]
+        try:
+            switch("stop_on_failure", config.get("stop_on_failure", False))
+        except ValueError as error:
+            raise SystemExit(f"error: {error}") from error
         poolings = values_of("pooling", overrides, options(config, "pooling"))
         refuse_unknown_baseline(config, study, poolings or [config.hydra.runtime.choices.pooling])
         CONTINUE[:] = [how_to_continue(config)]
         INTERRUPTED.append(lambda: self.report_if_interrupted(study, baseline))
         basic = config.hydra.sweeper._target_.endswith("BasicSweeper")  # only its jobs are known beforehand
         jobs = count_jobs(overrides, lambda group: options(config, group)) if basic else None
+        if is_search(config.hydra.sweeper):
+            jobs = continue_search(config.hydra.sweeper)
         known = {"swept": f"[{','.join(swept_names(overrides))}]", "jobs": jobs or "null", "since": self.sweep_clock}
+        gpus = ",".join(f"'{gpu}'" for gpu in gpus_to_share(config))
         with open_dict(config):
             config.hydra.overrides.hydra += [f"hydra.callbacks.study.{name}={value}" for name, value in known.items()]
+            config.hydra.overrides.hydra += [f"++hydra.callbacks.study.gpus=[{gpus}]"] if gpus else []
         self.sweep = Sweep(study, self.sweep_clock, jobs)
         if not config.hydra.launcher._target_.endswith("BasicLauncher"):  # its jobs have bars of their own
             show_bar(self.sweep)
@@ -150,7 +182,9 @@ class StudyCallback(Callback):
             # Ctrl-C reaches all processes, and the main one ends the others
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if config.hydra.mode == RunMode.MULTIRUN:
-            sweep = _sweep(config.hydra)
+            sweep, gpus = _sweep(config.hydra), config.hydra.callbacks.study.get("gpus")
+            if gpus:
+                take_gpu(sweep.folder, gpus)
             print_above_bar(sweep)
             sweep.begin(Path(config.hydra.runtime.output_dir).name)
 
@@ -158,6 +192,13 @@ class StudyCallback(Callback):
         """Report a run that is no part of a sweep; record a failure, with which a sweep continues."""
         folder = Path(config.hydra.runtime.output_dir)
         alone = config.hydra.mode != RunMode.MULTIRUN
+        if isinstance(job_return._return_value, StoppedError):
+            discard_unused(folder)
+            with suppress(OSError), (_sweep(config.hydra).folder / STOPPED).open("a", encoding="utf-8") as file:
+                file.write("\n")
+            job_return.status = JobStatus.COMPLETED
+            job_return.return_value = None
+            return
         if not alone:
             result = folder / RESULT
             _sweep(config.hydra).finish(folder.name, result.exists() and result.stat().st_mtime >= self.clock)
@@ -177,14 +218,19 @@ class StudyCallback(Callback):
         print(f"error: {describe(error)} (traceback: {short(folder / 'train.log')})", file=sys.stderr)
         if alone:
             raise SystemExit(1)
+        if config.get("stop_on_failure"):
+            with suppress(OSError), (_sweep(config.hydra).folder / STOPPED).open("x", encoding="utf-8") as file:
+                file.write(f"{folder.name}\n")
         job_return.status = JobStatus.COMPLETED
         job_return.return_value = None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the study; end with status 1 if a job of this sweep failed or was refused."""
         self.reported = True
-        self.end_progress()
         study = Path(config.hydra.sweep.dir)
+        stopped = self.sweep.folder / STOPPED if self.sweep is not None else None
+        failure, *given_up = stopped.read_text(encoding="utf-8").splitlines() if stopped and stopped.exists() else [""]
+        self.end_progress()
         try:
             failed = report_study(study, config.get("baseline")).query("status != 'ok'")
         except Exception as error:  # Hydra would make a warning of it, and a success of the sweep
@@ -192,6 +238,9 @@ class StudyCallback(Callback):
         refused = [file for file in study.glob(f"*/{REFUSED}") if file.stat().st_mtime >= self.sweep_clock]
         for file in sorted(refused):
             print(f"error: {file.parent.name} was not run: {file.read_text(encoding='utf-8')}", file=sys.stderr)
+        if given_up:
+            runs = f"{len(given_up)} run{'s were' if len(given_up) > 1 else ' was'}"
+            print(f"{runs} not begun after the failure of {failure}{how_to_continue(config)}", file=sys.stderr)
         if refused or (failed["started"] >= self.sweep_started).any():
             raise SystemExit(1)
 
@@ -215,6 +264,14 @@ def report_study(study: Path, baseline: str) -> Any:
     from textpool.study.report import report  # late: pandas, SciPy and matplotlib take seconds
 
     return report([study], baseline=baseline)
+
+
+def discard_unused(folder: Path) -> None:
+    """Remove the folder and the empty log that Hydra made for a run that did not start; others stay."""
+    with suppress(OSError):
+        if (folder / "train.log").stat().st_size == 0:
+            (folder / "train.log").unlink()
+        folder.rmdir()
 
 
 def options(config: DictConfig, group: str) -> list[str]:
@@ -251,6 +308,6 @@ def refuse_relaunch(config: DictConfig) -> None:
     local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib", "together"))
     if local and str(devices) != "1" and "spawn" not in strategy:
         raise SystemExit(
-            f"error: trainer.devices: expected 1, or +trainer.strategy=ddp_spawn, got {devices}: "
+            f"error: trainer.devices: expected 1, or trainer=ddp_cpu or trainer=ddp_gpu, got {devices}: "
             "ddp would start the whole command again on each device"
         )
