@@ -101,9 +101,7 @@ def test_an_error_in_another_process() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.filterwarnings(
-    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"
-)
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_a_compiled_run(config: Compose, tmp_path: Path) -> None:
     """The results of the run without compilation, few graphs for all batches, and a checkpoint like any other."""
     plain = run(config, tmp_path / "plain", *SMALL, "trainer.max_epochs=2")
