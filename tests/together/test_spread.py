@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.together.launch import groups_of, spread, visible_gpus
+from textpool.together.launch import groups_of, spread
 
 SWEEP = [
     [f"pooling={pooling}", "data.seed=${seed}", f"seed={seed}"] for pooling in ("max", "avg") for seed in (0, 1, 2)
@@ -44,11 +44,3 @@ def test_every_job_is_in_one_part(sizes: list[int], n_workers: int, overhead: fl
     parts = spread(groups, n_workers, overhead)
     assert sorted(itertools.chain(*parts)) == list(range(sum(sizes)))
     assert all(any(set(part) <= set(group) for group in groups) for part in parts)
-
-
-def test_gpus_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command's own choice of GPUs counts."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a")
-    assert visible_gpus() == ["2", "GPU-8a"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert visible_gpus() == []

@@ -22,8 +22,13 @@ def gpus_to_share(config: DictConfig) -> list[str]:
     shares = launcher._target_.endswith("JoblibLauncher") or (submitit and launcher.get("gpus_per_node") == 1)
     if not shares or trainer.get("accelerator") == "cpu" or str(trainer.get("devices", 1)) != "1":
         return []
-    gpus = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), len(list(DRIVER.glob("*"))))
+    gpus = own_gpus()
     return gpus if len(gpus) > 1 else []
+
+
+def own_gpus() -> list[str]:
+    """The GPUs that this process may use."""
+    return visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), len(list(DRIVER.glob("*"))))
 
 
 def visible_gpus(chosen: str | None, installed: int) -> list[str]:

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from textpool.checks import integer
+from textpool.run.gpu import own_gpus
 
 Group = list[int]  # numbers of jobs
 
@@ -53,7 +54,7 @@ def launch(
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
-    gpus = [] if config.trainer.get("accelerator") == "cpu" else visible_gpus()
+    gpus = [] if config.trainer.get("accelerator") == "cpu" else own_gpus()
     n_workers = integer("hydra.launcher.n_jobs", n_jobs, least=1) if n_jobs is not None else len(gpus) or cores()
     configs = []
     for number, overrides in enumerate(job_overrides, start=first):
@@ -187,11 +188,3 @@ def cores() -> int:
     with suppress(AttributeError):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def visible_gpus() -> list[str]:
-    """The NVIDIA GPUs that this process may use, as in CUDA_VISIBLE_DEVICES, without importing torch."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [gpu for gpu in chosen.split(",") if gpu.strip()]
-    return [str(number) for number, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
