@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help compare test quick lint clean
+.PHONY: help compare test quick long lint clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -17,6 +17,9 @@ quick: $(VENV)/installed-test  ## style and the tests that neither train nor sta
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	EXAMPLES=10 $(BIN)/pytest tests -m "not slow"
+
+long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers, minutes each
+	$(BIN)/pytest tests -m long
 
 lint: $(VENV)/installed-test  ## linter, formatter and type checker
 	$(BIN)/ruff check .

@@ -170,6 +170,7 @@ def test_stop_on_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("launcher", "plugin"), [("local", "hydra_submitit_launcher"), ("ray", "hydra_ray_launcher")])
 def test_launchers_on_this_machine(tmp_path: Path, launcher: str, plugin: str) -> None:
     """A failing run costs its own row, the table comes at the end, and the same command trains nothing again."""
@@ -199,6 +200,7 @@ class Noting(Max):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("launcher", "option", "plugin"),
     [("joblib", "n_jobs=2", "hydra_joblib_launcher"), ("local", "gpus_per_node=1", "hydra_submitit_launcher")],
@@ -232,6 +234,7 @@ exec "$@"
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is made of shell scripts")
 def test_slurm_with_a_stand_in(tmp_path: Path) -> None:
     """The whole way of a sweep through the batch file and back, with programs that run jobs here instead of SLURM."""
@@ -247,6 +250,7 @@ def test_slurm_with_a_stand_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_search_is_continued(tmp_path: Path) -> None:
     """An interrupted trial comes first, the rest of the trials follows, and a failed run costs its own trial."""
     optuna = pytest.importorskip("optuna", reason="needs the extra search")
