@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -196,6 +197,30 @@ def test_a_long_study_has_a_picture_of_the_grid_only(tasks: Path, monkeypatch: p
     monkeypatch.setattr(module, "MOST_ROWS", 17)
     report([tasks])
     assert {path.stem for path in (tasks / "figures").glob("*.png")} == {"grid"}
+
+
+@pytest.mark.slow
+def test_figures_are_drawn_again_where_they_would_differ(tmp_path: Path) -> None:
+    """Not for a study that has not changed; but for a new run, another baseline, and a figure that was deleted."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    write_seeds(tmp_path, [0.5, 0.7], pooling="avg")
+
+    def drawn(**options: Any) -> int:
+        report([tmp_path], **options)
+        return (tmp_path / "figures" / "accuracy.png").stat().st_mtime_ns
+
+    first = drawn()
+    assert drawn() == first
+    (tmp_path / "figures" / "learning_curves.svg").unlink()
+    second = drawn()
+    assert second > first
+    assert (tmp_path / "figures" / "learning_curves.svg").exists()
+    third = drawn(baseline="avg")
+    assert third > second
+    write_seeds(tmp_path, [0.5, 0.6], pooling="kmax")
+    assert drawn(baseline="avg") > third
+    (tmp_path / "figures" / "drawn.json").write_text("{")
+    assert drawn(baseline="avg") > third
 
 
 @pytest.mark.parametrize("columns", [200, 120, 100, 90, 80])

@@ -1,7 +1,9 @@
 """Report a study: on the terminal, and as tables and figures in its folder."""
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from textpool.study.theory import expect, surprises
 
 # columns of the runs that runs.csv leaves out: they stand in each result.json
 ASIDE = ["folder", "history", "choices", "overrides", "follows_seed", "command", "device", "commit"]
+DRAWN = "drawn.json"  # in the folder of the figures: of what they were drawn
 MOST_ROWS = 40  # up to which rows are shown on a terminal, and drawn as lines or points
 
 
@@ -75,19 +78,46 @@ def report(
 
 def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, markdown: str) -> None:
     """Write `comparison.md`, `comparison.csv` (rows), `runs.csv` (every run) and `figures/`, and say where they are."""
-    from textpool.study import figures, heatmap  # late: matplotlib takes a second
-
     write_atomic(study / "comparison.md", markdown)
     write_atomic(study / "comparison.csv", tables.as_csv(comparison))
     write_atomic(study / "runs.csv", tables.as_csv(runs.drop(columns=ASIDE)))
     shown = short(study)
     print(f"\ntable:   {shown}/comparison.md")
+    content = fingerprint(runs, comparison)
+    if not drawn_before(study / "figures", content):
+        draw(study / "figures", runs, comparison, overview, content)
+    if (study / "figures").exists():
+        print(f"figures: {shown}/figures")
+    print(f"curves:  tensorboard --logdir {shown}")
+
+
+def draw(folder: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, content: str) -> None:
+    """Draw the figures into a folder, and note there of what they were drawn."""
+    from textpool.study import figures, heatmap  # late: matplotlib takes a second
+
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
     if overview is None or len(comparison) <= MOST_ROWS:
         pictures |= figures.draw(comparison, runs)
-    if figures.write(pictures, study / "figures"):
-        print(f"figures: {shown}/figures")
-    print(f"curves:  tensorboard --logdir {shown}")
+    written = figures.write(pictures, folder)
+    if written:
+        note = {"content": content, "files": [file.name for png in written for file in (png, png.with_suffix(".svg"))]}
+        write_atomic(folder / DRAWN, json.dumps(note))
+
+
+def drawn_before(folder: Path, content: str) -> bool:
+    """Whether a folder holds the figures of this content."""
+    try:
+        note = json.loads((folder / DRAWN).read_text(encoding="utf-8"))
+        return note["content"] == content and all((folder / name).exists() for name in note["files"])
+    except (OSError, ValueError, TypeError, KeyError):  # never drawn, or damaged: draw
+        return False
+
+
+def fingerprint(runs: pd.DataFrame, comparison: pd.DataFrame) -> str:
+    """A hash of everything that the figures show, and of the code that draws them."""
+    code = [Path(__file__).with_name(name).read_bytes() for name in ("figures.py", "heatmap.py", "report.py")]
+    shown = [str(MOST_ROWS), comparison.to_json(), repr(comparison.attrs), runs.to_json(default_handler=str)]
+    return sha256(b"\n".join([*code, *(text.encode() for text in shown)])).hexdigest()
 
 
 def show(comparison: pd.DataFrame, overview: Grid | None, heading: str, errors: Sequence[str] = ()) -> None:
