@@ -5,6 +5,7 @@ machine affects both. A ratio is the median over the rounds, with quartiles.
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -13,9 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import plain_loop
@@ -32,6 +35,8 @@ from torch.utils.data import DataLoader
 from textpool.build import build_classifier, build_data, build_trainer
 from textpool.data import Sentence, SentenceData, Splits
 from textpool.inference import QUIET, silence_lightning
+from textpool.together.epoch import Member
+from textpool.together.epoch import train_epoch as train_together
 
 SCRIPTS = Path(__file__).resolve().parent
 CONF = SCRIPTS.parent / "conf"
@@ -42,7 +47,11 @@ Idiom = Callable[[Tensor], Tensor]
 
 @dataclass
 class Row:
-    """One comparison; ratios and seconds are medians, and `memory` is the peak in MiB of both on a GPU."""
+    """One comparison; ratios and seconds are medians.
+
+    On a GPU, poolings also have `memory`, the peak in MiB of both, and `bandwidth`, the part of the speed of a copy at
+    which textpool reads the features and writes their gradient.
+    """
 
     section: str
     name: str
@@ -53,6 +62,7 @@ class Row:
     opponent_seconds: float
     rounds: int
     memory: tuple[float, float] | None = None
+    bandwidth: float | None = None
 
 
 def race(section: str, name: str, opponent: str, ours: Measure, theirs: Measure, rounds: int) -> Row:
@@ -216,6 +226,7 @@ def pooling_rows(rounds: int, device: str, shapes: list[tuple[int, int, int]] = 
             row = race("pooling", name, label, partial(timed, ours), partial(timed, theirs), rounds)
             if features.is_cuda:
                 row.memory = peak(ours), peak(theirs)
+                row.bandwidth = 2 * features.nbytes / row.seconds / copy_bandwidth(device)
             yield row
 
 
@@ -238,6 +249,14 @@ def peak(work: Callable[[], Any]) -> float:
     torch.cuda.reset_peak_memory_stats()
     work()
     return (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+@functools.cache
+def copy_bandwidth(device: str) -> float:
+    """Bytes per second, read and written, of a copy of 256 MiB."""
+    source = torch.zeros(2**26, device=device)
+    target = torch.empty_like(source)
+    return 2 * source.nbytes / timed(partial(target.copy_, source))
 
 
 def data_rows(rounds: int, device: str) -> Iterator[Row]:
@@ -269,6 +288,65 @@ def study_rows(rounds: int, device: str) -> Iterator[Row]:
         )
 
 
+def seeds_rows(rounds: int, device: str, n_train: int = 1280) -> Iterator[Row]:
+    """A step of several models at once, divided by their number, against a step of one model; without Lightning."""
+    for pooling in POOLINGS:
+        for n in (1, 3, 10) if device == "cpu" else (1, 10, 100):
+            config = composed(f"pooling={pooling}", f"data.n_train={n_train}")
+            ours = partial(epoch_together, [member(config, seed, device) for seed in range(n)])
+            theirs = partial(epoch_alone, member(config, 0, device))
+            yield race("seeds", f"{pooling}, {n} at once", "alone", ours, theirs, rounds)
+
+
+def member(config: dict[str, Any], seed: int, device: str) -> Member:
+    """A run of this seed as `hydra/launcher=together` trains it, with the little of a Trainer that this takes."""
+    torch.manual_seed(seed)
+    data = build_data({**config, "seed": seed})
+    data.setup()
+    classifier = build_classifier(config, data).to(device)
+    trainer: Any = SimpleNamespace(
+        optimizers=[torch.optim.Adam(classifier.parameters(), lr=0.003, fused=True)],
+        current_epoch=0,
+        precision_plugin=SimpleNamespace(train_step_context=nullcontext),
+    )
+    return Member(trainer, classifier, data, generator=torch.Generator(device))
+
+
+def epoch_together(members: list[Member]) -> float:
+    """Seconds of a step of all runs, divided by their number."""
+    started = now()
+    train_together(members)
+    seconds = (now() - started) / members[0].steps / len(members)
+    for each in members:
+        each.classifier._pop_outputs("train")
+    return seconds
+
+
+def epoch_alone(run: Member) -> float:
+    """Seconds of a step of one run."""
+    model, [optimizer], device = run.classifier.model, run.trainer.optimizers, run.classifier.device
+    started = now()
+    for tokens, labels in run.batches():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(tokens.to(device)), labels.to(device)).backward()
+        optimizer.step()
+    return (now() - started) / len(run.data.train_dataloader())
+
+
+def precision_rows(rounds: int, device: str, n_lesson: int = 1280, n_kim: int = 500) -> Iterator[Row]:
+    """Training steps in bfloat16, and with compiled poolings, against the default; without the compilation itself."""
+    kim = ["model.embedding_dim=300", "model.kernel_sizes=[3,4,5]", "model.n_filters=100", "model.dropout=0.5"]
+    sizes = [("lesson", [f"data.n_train={n_lesson}"], None), ("Kim 2014", kim, RandomData(n_kim, batch_size=50))]
+    for pooling in ("max", "kmax"):
+        for size, overrides, random_data in sizes:
+            for option in ("+trainer.precision=bf16-mixed", "compile=true"):
+                default, other = (composed(f"pooling={pooling}", *overrides, *more) for more in ([], [option]))
+                data = random_data or build_data(default)
+                data.setup()
+                ours, theirs = (partial(lightning_step, config, data, device) for config in (other, default))
+                yield race("precision", f"{pooling}, {size}, {option}", "default", ours, theirs, rounds)
+
+
 def composed(*overrides: str) -> dict[str, Any]:
     """A resolved configuration."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -283,15 +361,18 @@ SECTIONS = {
     "step": step_rows,
     "pooling": pooling_rows,
     "data": data_rows,
+    "seeds": seeds_rows,
+    "precision": precision_rows,
     "study": study_rows,
 }
+LONG = ("precision", "study")  # sections of many minutes, which are measured only if they are named
 
 
 def shown(row: Row) -> str:
     """A row of the table in Markdown."""
     low, high = row.quartiles
     found = f"{row.ratio:.2f} | {low:.2f} to {high:.2f} | {unit(row.seconds)} | {unit(row.opponent_seconds)}"
-    memory = "" if row.memory is None else " | {:.1f} | {:.1f}".format(*row.memory)
+    memory = "" if row.memory is None else " | {:.1f} | {:.1f} | {:.0%}".format(*row.memory, row.bandwidth)
     return f"| {row.section} | {row.name} | {row.opponent} | {found}{memory} |"
 
 
@@ -304,8 +385,9 @@ def unit(seconds: float) -> str:
 def main() -> None:
     """Measure the sections, print a table, and write it as JSON if asked to."""
     parser = argparse.ArgumentParser(description="Measure textpool against plain torch.")
-    default = [name for name in SECTIONS if name != "study"]
-    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; default: no study")
+    default = [name for name in SECTIONS if name not in LONG]
+    usage = f"of {', '.join(SECTIONS)}; default: all but {' and '.join(LONG)}"
+    parser.add_argument("sections", nargs="*", metavar="section", help=usage)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
@@ -318,7 +400,11 @@ def main() -> None:
     silence_lightning()
     torch.set_num_threads(1)  # as a run of textpool
     rows = []
-    more = " | MiB | opponent MiB" if arguments.device.startswith("cuda") and arguments.sections == ["pooling"] else ""
+    more = (
+        " | MiB | opponent MiB | bandwidth"
+        if arguments.device.startswith("cuda") and arguments.sections == ["pooling"]
+        else ""
+    )
     header = f"| section | what | against | ratio | quartiles | time | opponent{more} |"
     print(header, "|---" * (header.count("|") - 1) + "|", sep="\n")
     for name in arguments.sections or default:

@@ -81,6 +81,15 @@ def test_rows_of_the_steps() -> None:
         check(row, "step")
 
 
+@pytest.mark.slow
+def test_rows_of_seeds_at_once() -> None:
+    """Each pooling of the plain loop with three numbers of models."""
+    rows = list(benchmark.seeds_rows(1, "cpu", n_train=64))
+    assert [row.name for row in rows[:3]] == ["max, 1 at once", "max, 3 at once", "max, 10 at once"]
+    for row in rows:
+        check(row, "seeds")
+
+
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The table goes to standard output, the progress to standard error, and the rows to the JSON file."""
     threads = torch.get_num_threads()
