@@ -109,7 +109,7 @@ def test_an_unknown_section(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setattr(sys, "argv", ["benchmark.py", "poolings"])
     with pytest.raises(SystemExit):
         benchmark.main()
-    assert "expected command, again, step, pooling, data, study, got poolings" in capsys.readouterr().err
+    assert f"expected {', '.join(benchmark.SECTIONS)}, got poolings" in capsys.readouterr().err
 
 
 def test_the_plain_loop_has_the_same_sentences() -> None:

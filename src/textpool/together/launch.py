@@ -56,12 +56,6 @@ def launch(
     Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
     gpus = [] if config.trainer.get("accelerator") == "cpu" else own_gpus()
     n_workers = integer("hydra.launcher.n_jobs", n_jobs, least=1) if n_jobs is not None else len(gpus) or cores()
-    configs = []
-    for number, overrides in enumerate(job_overrides, start=first):
-        job = hydra_context.config_loader.load_sweep_config(config, list(overrides))
-        with open_dict(job):
-            job.hydra.job.id = job.hydra.job.num = number
-        configs.append(job)
     groups = spread(groups_of(job_overrides), n_workers, OVERHEAD["gpu" if gpus else "cpu"])
 
     spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
@@ -70,20 +64,29 @@ def launch(
     workers: dict[Any, Any] = {}  # by the connection from which their results come
     results: dict[int, JobReturn] = {}
     for rank in range(min(n_workers, len(groups))):
-        receiving, sending = spawn.Pipe(duplex=False)
+        ours, theirs = spawn.Pipe()
         gpu = gpus[rank % len(gpus)] if gpus else None
-        arguments = (groups, configs, hydra_context.callbacks, task, begun, sending, gpu)
+        arguments = (groups, hydra_context.callbacks, task, begun, theirs, gpu)
         process = spawn.Process(target=work, args=arguments)
         process.start()
-        sending.close()  # so that the pipe ends with the worker
-        workers[receiving] = process
+        theirs.close()  # so that the pipe ends with the worker
+        workers[ours] = process
     try:
+        configs = []  # composed while the workers import torch
+        for number, overrides in enumerate(job_overrides, start=first):
+            job = hydra_context.config_loader.load_sweep_config(config, list(overrides))
+            with open_dict(job):
+                job.hydra.job.id = job.hydra.job.num = number
+            configs.append(job)
+        for connection in workers:
+            with suppress(OSError):  # a worker that has ended is told below
+                connection.send(configs)
         waiting = list(workers)
         while waiting:
             for connection in list[Any](wait(waiting)):
                 try:
                     results |= connection.recv()
-                except EOFError:
+                except (EOFError, OSError):  # it has ended, or was killed
                     waiting.remove(connection)
     except BaseException:
         for process in workers.values():
@@ -103,7 +106,6 @@ def launch(
 
 def work(
     groups: Sequence[Group],
-    configs: Sequence[DictConfig],
     callbacks: Any,
     task: tuple[str, str],
     begun: Any,
@@ -114,11 +116,10 @@ def work(
 
     Args:
         groups: the jobs of each group, for all workers.
-        configs: the configuration of each job.
         callbacks: Hydra's, of the sweep.
         task: module and name of the command's function.
         begun: counter of the groups that a worker has taken, shared by the workers.
-        connection: gets the results of each group, number of the job → result.
+        connection: gives the configuration of each job, and gets the results of each group, number of the job → result.
         gpu: the GPU of this worker, as in CUDA_VISIBLE_DEVICES; None: as in the main process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, and the main one ends the others
@@ -139,8 +140,9 @@ def work(
             job_subdir_key="hydra.sweep.subdir",
         )
 
-    from textpool.together.group import run_together  # late: torch takes a second
+    from textpool.together.group import run_together  # late: torch takes seconds
 
+    configs: Sequence[DictConfig] = connection.recv()
     while True:
         with begun.get_lock():
             number = begun.value
