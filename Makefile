@@ -11,7 +11,7 @@ compare: $(VENV)/installed  ## train and compare max, average and k-max pooling
 	$(BIN)/python scripts/train.py -m pooling=max,avg,kmax
 
 test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 quick: $(VENV)/installed-test  ## style and the tests that neither train nor start processes, in under a minute
 	$(BIN)/ruff check .

@@ -9,20 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
 from conftest import ROOT
+from forked import Done
 
 pytestmark = pytest.mark.slow  # every test starts processes
 
 SMALL = ("data.n_train=128", "data.n_val=64", "data.n_test=64", "trainer.max_epochs=2")
-Done = subprocess.CompletedProcess[str]
 
 
 def script(name: str, *arguments: str, cwd: Path, stdin: str = "", path: Path | None = None) -> Done:
-    environment = {**os.environ, "PYTHONPATH": str(path or "")}
-    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, input=stdin, env=environment)
+    return forked.run(ROOT / "scripts" / f"{name}.py", arguments, cwd, stdin, PYTHONPATH=str(path or ""))
 
 
 def train(*arguments: str, cwd: Path, path: Path | None = None) -> Done:

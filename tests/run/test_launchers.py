@@ -2,13 +2,14 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from conftest import CONF, ROOT
+from forked import Done
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -20,7 +21,6 @@ from textpool.run.command_line import check_command
 from textpool.run.launch import discard_unused
 
 SMALL = ("data.n_train=64", "data.n_val=32", "data.n_test=32", "trainer.max_epochs=1")
-Done = subprocess.CompletedProcess[str]
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -29,9 +29,7 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def sweep(*arguments: str, cwd: Path, **environment: str) -> Done:
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), "-m", *arguments, *SMALL]
-    environment = {**os.environ, **environment}
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
+    return forked.run(ROOT / "scripts" / "train.py", ["-m", *arguments, *SMALL], cwd, **environment)
 
 
 def statuses(study: Path) -> dict[str, str]:

@@ -1,0 +1,52 @@
+"""The commands in processes that start with torch and Lightning imported, which saves the tests many minutes.
+
+Each command is forked from a server of `multiprocessing` that has imported what the commands import. What a command
+imports, and when, is therefore tested elsewhere, in processes that start from nothing; so is what a terminal shows.
+"""
+
+import atexit
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["textpool.run.training", "textpool.study.report", "textpool.study.figures", "joblib"])
+Done = subprocess.CompletedProcess[str]
+
+
+def run(script: Path, arguments: Sequence[str], cwd: Path, stdin: str = "", **environment: str) -> Done:
+    """Run a script to its end, with some variables in addition to the environment of this process."""
+    with TemporaryDirectory() as folder:
+        files = [str(Path(folder, name)) for name in ("stdin", "stdout", "stderr")]
+        Path(files[0]).write_text(stdin, encoding="utf-8")
+        work = (str(script), list(arguments), str(cwd), files, {**os.environ, **environment})
+        process = SERVER.Process(target=_be, args=work)
+        process.start()
+        process.join()
+        texts = [Path(file).read_text(encoding="utf-8") for file in files[1:]]
+        return Done([str(script), *arguments], process.exitcode or 0, *texts)  # negative: ended by a signal
+
+
+def _be(script: str, arguments: list[str], cwd: str, files: list[str], environment: dict[str, str]) -> None:
+    """Be the process of a script."""
+    for number, file in enumerate(files):
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 (it lives as long as the process)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = [script, *arguments]
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    finally:  # the end of a process that multiprocessing has not started: its threads, then what is registered for it
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+        atexit._run_exitfuncs()
