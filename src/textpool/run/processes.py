@@ -1,6 +1,7 @@
 """The processes that Lightning starts to train one model on several devices."""
 
 import logging
+import signal
 import sys
 from typing import Any
 
@@ -42,6 +43,8 @@ class SameInEachProcess(Callback):
         """Set what Lightning does not take over, before the training begins."""
         if not self.started:
             return
+        # torch sends this signal when the main process is killed; what a shell starts in the background ignores it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         torch.set_num_threads(self.threads)
         if self.compiled:
             compile_poolings(pl_module)
