@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# as many tests at the same time as there are cores, each with one thread
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 .PHONY: help compare test quick long lint clean
 
@@ -11,12 +13,12 @@ compare: $(VENV)/installed  ## train and compare max, average and k-max pooling
 	$(BIN)/python scripts/train.py -m pooling=max,avg,kmax
 
 test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+	$(PYTEST)
 
-quick: $(VENV)/installed-test  ## style and the tests that neither train nor start processes, in under a minute
+quick: $(VENV)/installed-test  ## style and the tests that neither train nor start processes, in about a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	EXAMPLES=10 $(BIN)/pytest tests -m "not slow"
+	EXAMPLES=5 $(PYTEST) tests -m "not slow and not long"
 
 long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers, minutes each
 	$(BIN)/pytest tests -m long

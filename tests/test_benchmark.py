@@ -50,6 +50,7 @@ def test_a_race_by_hand() -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.slow
 def test_every_pooling_has_a_row() -> None:
     """Also those that a user adds."""
     rows = list(benchmark.pooling_rows(1, "cpu", [(2, 3, 7)]))
@@ -64,6 +65,7 @@ def test_a_pooling_is_compared_with_the_nearest_idiom() -> None:
     assert {name: benchmark.idiom_of(name, 3)[0] for name in expected} == expected
 
 
+@pytest.mark.slow
 def test_rows_of_the_data() -> None:
     """One row for short sentences and one for long ones."""
     rows = list(benchmark.data_rows(2, "cpu"))
@@ -90,6 +92,7 @@ def test_rows_of_seeds_at_once() -> None:
         check(row, "seeds")
 
 
+@pytest.mark.slow
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The table goes to standard output, the progress to standard error, and the rows to the JSON file."""
     threads = torch.get_num_threads()
