@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -155,16 +156,21 @@ def now() -> float:
 
 def step_rows(rounds: int, device: str, n_lesson: int = 1280, n_kim: int = 500) -> Iterator[Row]:
     """Training steps: epochs of the Lightning Trainer, without validation and files, against epochs of a plain loop."""
+    for pooling, (size, overrides, data) in product(POOLINGS, sizes(n_lesson, n_kim)):
+        config = composed(f"pooling={pooling}", *overrides)
+        ours = partial(lightning_step, config, data, device)
+        theirs = partial(plain_step, config, data, device, pooling)
+        yield race("step", f"{pooling}, {size}", "plain loop", ours, theirs, rounds)
+
+
+def sizes(n_lesson: int, n_kim: int) -> list[tuple[str, list[str], SentenceData]]:
+    """The lesson's size and Kim's: name, overrides, and the data, ready for training."""
+    lesson = [f"data.n_train={n_lesson}"]
     kim = ["model.embedding_dim=300", "model.kernel_sizes=[3,4,5]", "model.n_filters=100", "model.dropout=0.5"]
-    sizes = [("lesson", [f"data.n_train={n_lesson}"], None), ("Kim 2014", kim, RandomData(n_kim, batch_size=50))]
-    for pooling in POOLINGS:
-        for size, overrides, random_data in sizes:
-            config = composed(f"pooling={pooling}", *overrides)
-            data = random_data or build_data(config)
-            data.setup()
-            ours = partial(lightning_step, config, data, device)
-            theirs = partial(plain_step, config, data, device, pooling)
-            yield race("step", f"{pooling}, {size}", "plain loop", ours, theirs, rounds)
+    data = build_data(composed(*lesson)), RandomData(n_kim, batch_size=50)
+    for each in data:
+        each.setup()
+    return [("lesson", lesson, data[0]), ("Kim 2014", kim, data[1])]
 
 
 def lightning_step(config: dict[str, Any], data: SentenceData, device: str, epochs: int = 3) -> float:
@@ -305,7 +311,7 @@ def member(config: dict[str, Any], seed: int, device: str) -> Member:
     data.setup()
     classifier = build_classifier(config, data).to(device)
     trainer: Any = SimpleNamespace(
-        optimizers=[torch.optim.Adam(classifier.parameters(), lr=0.003, fused=True)],
+        optimizers=[classifier.make_optimizer(classifier.parameters())],
         current_epoch=0,
         precision_plugin=SimpleNamespace(train_step_context=nullcontext),
     )
@@ -335,16 +341,12 @@ def epoch_alone(run: Member) -> float:
 
 def precision_rows(rounds: int, device: str, n_lesson: int = 1280, n_kim: int = 500) -> Iterator[Row]:
     """Training steps in bfloat16, and with compiled poolings, against the default; without the compilation itself."""
-    kim = ["model.embedding_dim=300", "model.kernel_sizes=[3,4,5]", "model.n_filters=100", "model.dropout=0.5"]
-    sizes = [("lesson", [f"data.n_train={n_lesson}"], None), ("Kim 2014", kim, RandomData(n_kim, batch_size=50))]
-    for pooling in ("max", "kmax"):
-        for size, overrides, random_data in sizes:
-            for option in ("+trainer.precision=bf16-mixed", "compile=true"):
-                default, other = (composed(f"pooling={pooling}", *overrides, *more) for more in ([], [option]))
-                data = random_data or build_data(default)
-                data.setup()
-                ours, theirs = (partial(lightning_step, config, data, device) for config in (other, default))
-                yield race("precision", f"{pooling}, {size}, {option}", "default", ours, theirs, rounds)
+    for pooling, (size, overrides, data) in product(("max", "kmax"), sizes(n_lesson, n_kim)):
+        default = composed(f"pooling={pooling}", *overrides)
+        for option in ("+trainer.precision=bf16-mixed", "compile=true"):
+            other = composed(f"pooling={pooling}", *overrides, option)
+            ours, theirs = (partial(lightning_step, config, data, device) for config in (other, default))
+            yield race("precision", f"{pooling}, {size}, {option}", "default", ours, theirs, rounds)
 
 
 def composed(*overrides: str) -> dict[str, Any]:
