@@ -114,8 +114,8 @@ def drawn_before(folder: Path, content: str) -> bool:
 
 
 def fingerprint(runs: pd.DataFrame, comparison: pd.DataFrame) -> str:
-    """A hash of everything that the figures show, and of the code that draws them."""
-    code = [Path(__file__).with_name(name).read_bytes() for name in ("figures.py", "heatmap.py", "report.py")]
+    """A hash of everything that the figures show, and of the code of this package, which draws them."""
+    code = [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
     shown = [str(MOST_ROWS), comparison.to_json(), repr(comparison.attrs), runs.to_json(default_handler=str)]
     return sha256(b"\n".join([*code, *(text.encode() for text in shown)])).hexdigest()
 
