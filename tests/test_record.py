@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from textpool.record import Result, is_fraction, read_predictions, write_atomic, write_predictions
+from textpool.record import (
+    Result,
+    is_fraction,
+    read_predictions,
+    sentences_hash,
+    write_atomic,
+    write_predictions,
+)
 
 
 def result(run: str = "max", status: str = "ok") -> Result:
@@ -104,3 +111,16 @@ def test_direction_of_metrics() -> None:
         True,
         False,
     ]
+
+
+def test_the_hash_of_sentences_tells_order_labels_and_texts_apart() -> None:
+    """Runs with the same test sentences are paired by sentence; any other test split has another hash."""
+    hashes = {
+        sentences_hash(["a", "b"], ["x", "y"]),
+        sentences_hash(["b", "a"], ["y", "x"]),
+        sentences_hash(["a", "b"], ["y", "x"]),
+        sentences_hash(["a b"], ["x"]),
+        sentences_hash(["caf\u00e9 \ud800"], ["x"]),
+    }
+    assert len(hashes) == 5
+    assert sentences_hash(iter(["a", "b"]), iter(["x", "y"])) in hashes

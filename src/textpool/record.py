@@ -1,6 +1,7 @@
 """The files of a run: what they are called, and how they are written and read."""
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -37,7 +38,10 @@ class Result:
         per_class: label → `precision`, `recall` and `f1` of this class on the test split, and `count`, its number of
             test sentences; a ratio whose denominator is 0 is given as 0.
         best_epoch: epoch of that checkpoint, counted from 1.
+        n_train: number of training sentences.
         n_test: number of test sentences.
+        test_hash: equal for runs with the same test sentences in the same order, see `sentences_hash`.
+        natural_text: whether people wrote the sentences, of which there is then a finite number.
         majority_accuracy: test accuracy of always guessing the most frequent class of the training split.
         bayes_accuracy: the best accuracy that any classifier can be expected to reach, where it is known.
         n_params: number of trainable parameters.
@@ -66,7 +70,10 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     best_epoch: int | None = None
+    n_train: int | None = None
     n_test: int | None = None
+    test_hash: str | None = None
+    natural_text: bool | None = None
     majority_accuracy: float | None = None
     bayes_accuracy: float | None = None
     n_params: int | None = None
@@ -137,6 +144,14 @@ def write_predictions(
         writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row), *text])
     # half of a surrogate pair, which JSON allows in a text, has no UTF-8 code
     write_atomic(path, table.getvalue().encode("utf-8", "replace").decode("utf-8"))
+
+
+def sentences_hash(texts: Iterable[str], labels: Iterable[str]) -> str:
+    """A hash of labelled sentences and their order."""
+    digest = hashlib.sha256()
+    for text, label in zip(texts, labels, strict=True):
+        digest.update(f"{label}\t{text}\n".encode("utf-8", "replace"))
+    return digest.hexdigest()[:16]
 
 
 def read_predictions(folder: Path) -> tuple[list[str], list[bool]] | None:

@@ -21,7 +21,7 @@ from textpool.data import SentenceData
 from textpool.data.summary import log_summary
 from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
-from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, write_predictions
+from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, sentences_hash, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, changes, claim, finished_before, locked, publish, working_folder
 from textpool.run.processes import SameInEachProcess
@@ -97,7 +97,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     seed_everything(config["seed"], verbose=False)
     data = build_data(config)
     data.setup()
-    log_summary(data)
+    log_summary(data, run.shared)
     classifier = build_classifier(config, data)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
     checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
@@ -161,7 +161,10 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         metrics=metrics,
         per_class=per_class(data.labels, targets, probabilities.argmax(-1).cpu()),
         best_epoch=best["epoch"] + 1,
+        n_train=len(data.splits.train),
         n_test=len(targets),
+        test_hash=sentences_hash(texts, [data.labels[target] for target in targets.tolist()]),
+        natural_text=data.natural_text,
         majority_accuracy=data.majority_accuracy,
         bayes_accuracy=data.bayes_accuracy,
         n_params=n_params,
