@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from textpool.checks import between, fraction, integer, number, one_of, positive, span, switch
+from textpool.checks import between, fraction, integer, number, one_of, positive, proportion, span, switch
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ from textpool.checks import between, fraction, integer, number, one_of, positive
         (between, {"low": 0, "high": 2}, 1, 1.0),
         (fraction, {}, 0, 0.0),
         (fraction, {}, 0.99, 0.99),
+        (proportion, {}, 0, 0.0),
+        (proportion, {}, 1, 1.0),
         (one_of, {"allowed": ["a", "b"]}, "b", "b"),
     ],
 )
@@ -50,6 +52,7 @@ def test_valid_value_is_returned(check: Callable[..., Any], arguments: dict[str,
         ),
         (between, {"low": 0, "high": 2}, [0, 2, math.nan, True, "1"], "a number between 0 and 2"),
         (fraction, {}, [-0.1, 1, math.nan, False, "0"], "a number of at least 0 and less than 1"),
+        (proportion, {}, [-0.1, 1.1, math.nan, True, "1"], "a number from 0 to 1"),
         (one_of, {"allowed": ["a", "b"]}, ["c", None], "one of a, b"),
     ],
 )

@@ -58,6 +58,13 @@ def fraction(name: str, value: object) -> float:
     return float(value)
 
 
+def proportion(name: str, value: object) -> float:
+    """Return `value` as a float if it is a number from 0 to 1, otherwise raise ValueError."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a number from 0 to 1, got {value!r}")
+    return float(value)
+
+
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return `value` if it is one of `allowed`, otherwise raise ValueError."""
     names = list(allowed)

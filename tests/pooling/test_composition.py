@@ -1,6 +1,7 @@
-"""Concat, Mixed and Gated against plain Python and values computed by hand."""
+"""Concat, PNA, Mixed and Gated against plain Python and values computed by hand."""
 
 import math
+import statistics
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textpool.pooling import Avg, Concat, Gated, KMax, Max, Mixed
+from textpool.pooling import PNA, Avg, Concat, Gated, KMax, Max, Mixed
 
 rows = st.lists(st.floats(-5, 5), min_size=1, max_size=20)
 
@@ -101,3 +102,47 @@ def test_channels_have_gates_of_their_own() -> None:
     pooling.load_state_dict({"weight": torch.tensor([[100.0], [-100.0]])})
     features = torch.tensor([1.0, 3.0, 2.0, 2.0]).expand(1, 2, 4)
     assert pooling(features).flatten().tolist() == pytest.approx([3.0, 2.0])
+
+
+def test_pna_by_hand() -> None:
+    """3 positions and length 1: s = log(4) / log(2) = 2. The values 1, 3, 5 have the variance (4 + 0 + 4) / 3."""
+    deviation = math.sqrt(8 / 3)
+    values = PNA(1, length=1).double()(torch.tensor([[[1.0, 3.0, 5.0]]], dtype=torch.float64)).flatten().tolist()
+    assert values == pytest.approx(
+        [3.0, 5.0, 1.0, deviation, 6.0, 10.0, 2.0, 2 * deviation, 1.5, 2.5, 0.5, deviation / 2]
+    )
+
+
+def test_pna_excludes_the_padding() -> None:
+    """Of 1 and 3 the minimum is 1, of -1 and -3 the maximum is -1; s = log(3) / log(3) for 2 positions and length 2."""
+    features = torch.tensor([[[0.0, 1.0, 3.0, 0.0], [0.0, -1.0, -3.0, 0.0]]])
+    mask = torch.tensor([[False, True, True, False]])
+    values = PNA(2, length=2)(features, mask)
+    torch.testing.assert_close(values[0], torch.tensor([[2.0, 3.0, 1.0, 1.0] * 3, [-2.0, -1.0, -3.0, 1.0] * 3]))
+
+
+@given(row=rows, length=st.integers(1, 50))
+def test_pna_against_plain_python(row: list[float], length: int) -> None:
+    """Four statistics, then the same times s, then the same divided by s."""
+    plain = [statistics.fmean(row), max(row), min(row), statistics.pstdev(row)]
+    scale = math.log(len(row) + 1) / math.log(length + 1)
+    expected = [*plain, *(scale * value for value in plain), *(value / scale for value in plain)]
+    values = PNA(1, length)(torch.tensor([[row]], dtype=torch.float64)).flatten().tolist()
+    assert values == pytest.approx(expected, abs=1e-9)
+
+
+def test_pna_gradients_of_equal_extremes_go_to_the_earliest() -> None:
+    """The maximum 2 is at positions 1 and 2, the minimum 0 at positions 0 and 3."""
+    for index, expected in ((1, [0.0, 1.0, 0.0, 0.0]), (2, [1.0, 0.0, 0.0, 0.0])):
+        features = torch.tensor([[[0.0, 2.0, 2.0, 0.0]]], requires_grad=True)
+        [gradient] = torch.autograd.grad(PNA(1)(features)[0, 0, index], [features])
+        assert gradient.flatten().tolist() == expected
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("length", [0, -1, 2.5, "3", True, None])
+def test_length_must_be_an_integer(length: int) -> None:
+    """The message names the setting, what is allowed and the value that was passed."""
+    with pytest.raises(ValueError, match=r"^length: expected an integer of at least 1, got") as error:
+        PNA(1, length)
+    assert repr(length) in str(error.value)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from textpool.pooling import Avg, LogMeanExp, Max, Pooling, PowerMean, SoftCount, SqrtSum, Stats, Sum
+from textpool.pooling import Avg, LogMeanExp, Max, PNorm, Pooling, PowerMean, SoftCount, SqrtSum, Stats, Sum
 
 rows = st.lists(st.floats(-5, 5), min_size=1, max_size=30)
 
@@ -168,6 +169,57 @@ def test_channels_have_exponents_of_their_own() -> None:
     assert pooling(torch.tensor([[[1.0, 7.0], [1.0, 7.0]]])).flatten().tolist() == pytest.approx([4.0, 5.0])
 
 
+def test_p_norm_by_hand() -> None:
+    """The sum of the squares of 2, 4 and 4 is 36; divided by 3 ** 0, 3 ** 1 and 3 ** 2 it is 36, 12 and 4."""
+    for normalizer, expected in ((0.0, 6.0), (1.0, math.sqrt(12)), (2.0, 2.0)):
+        assert pool(PNorm(1, exponent=2.0, normalizer=normalizer), [2.0, 4.0, 4.0]) == pytest.approx([expected])
+
+
+def test_p_norm_starts_as_the_sum_over_the_square_root_of_the_length() -> None:
+    """(1 + 3 + 2 + 2) / sqrt(4) = 4: half-way between the sum and the average. The padding does not count."""
+    assert pool(PNorm(1), [1.0, 3.0, 2.0, 2.0]) == pytest.approx([4.0])
+    features, mask = torch.tensor([[[9.0, 1.0, 3.0, 2.0, 2.0]]]), torch.tensor([[False, True, True, True, True]])
+    assert PNorm(1)(features, mask).item() == pytest.approx(4.0)
+
+
+@given(row=rows, exponent=st.floats(0.5, 10), normalizer=st.floats(-1, 2))
+def test_p_norm_against_plain_python(row: list[float], exponent: float, normalizer: float) -> None:
+    """Values below epsilon count as epsilon."""
+    total = math.fsum(max(value, 1e-6) ** exponent for value in row)
+    expected = (len(row) ** -normalizer * total) ** (1 / exponent)
+    assert pool(PNorm(1, exponent, normalizer), row) == pytest.approx([expected], rel=1e-4)
+
+
+@given(row=st.lists(st.floats(0.01, 5), min_size=1, max_size=30), exponent=st.floats(0.5, 10))
+def test_p_norm_contains_sum_average_maximum_and_power_mean(row: list[float], exponent: float) -> None:
+    """They are the special cases that its docstring names."""
+    assert pool(PNorm(1, 1.0, 0.0), row) == pytest.approx(pool(Sum(1), row), rel=1e-5)
+    assert pool(PNorm(1, 1.0, 1.0), row) == pytest.approx(pool(Avg(1), row), rel=1e-5)
+    assert pool(PNorm(1, exponent, 1.0), row) == pytest.approx(pool(PowerMean(1, exponent), row), rel=1e-5)
+    assert pool(PNorm(1, 1e5, 0.5), row) == pytest.approx(pool(Max(1), row), rel=1e-3)
+
+
+def test_p_norm_learns_its_dependence_on_the_length() -> None:
+    """The derivative by q is -log(n) / p times the value: for 2, 4, 4 and p = 2, q = 0 it is -log(3) / 2 * 6."""
+    pooling = PNorm(1, exponent=2.0, normalizer=0.0).double()
+    pooling(torch.tensor([[[2.0, 4.0, 4.0]]], dtype=torch.float64)).sum().backward()
+    assert pooling.normalizer.grad is not None
+    assert pooling.normalizer.grad.item() == pytest.approx(-3 * math.log(3))
+
+
+def test_p_norm_gradients_of_its_weights() -> None:
+    """The gradients by p and q are those of finite differences; each channel has its own p and q."""
+    pooling = PNorm(2, exponent=1.5).double()
+    features = torch.tensor([[[1.0, 7.0, 0.5], [2.0, 0.1, 3.0]]], dtype=torch.float64)
+
+    def of_weights(log_exponent: Tensor, normalizer: Tensor) -> Tensor:
+        weights = {"log_exponent": log_exponent, "normalizer": normalizer}
+        return torch.func.functional_call(pooling, weights, (features,))
+
+    assert torch.autograd.gradcheck(of_weights, (pooling.log_exponent, pooling.normalizer))
+    assert pooling.log_exponent.shape == pooling.normalizer.shape == (2, 1)
+
+
 def test_soft_count_by_hand() -> None:
     """With s = log 3 and tau = 0, a 1 counts 3/4, a 0 counts 1/2 and a -1 counts 1/4: 2.25 in total."""
     pooling = SoftCount(1, threshold=0.0, steepness=math.log(3))
@@ -203,7 +255,8 @@ def test_soft_count_does_not_count_the_padding() -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
-    ("strategy", "name"), [(LogMeanExp, "sharpness"), (PowerMean, "exponent"), (SoftCount, "steepness")]
+    ("strategy", "name"),
+    [(LogMeanExp, "sharpness"), (PowerMean, "exponent"), (PNorm, "exponent"), (SoftCount, "steepness")],
 )
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, "3", True, None])
 def test_must_be_above_0(strategy: type[Pooling], name: str, value: float) -> None:

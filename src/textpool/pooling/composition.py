@@ -1,13 +1,15 @@
 """Strategies that combine other strategies."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
-from textpool.pooling.base import Features, Mask, Pooling, Values
+from textpool.checks import integer
+from textpool.pooling.base import Features, Mask, Pooling, Values, count
 from textpool.pooling.extremes import Max
-from textpool.pooling.means import Avg
+from textpool.pooling.means import Avg, Stats
 
 
 class Concat(Pooling):
@@ -33,6 +35,39 @@ class Concat(Pooling):
 
     def pool(self, features: Features, mask: Mask) -> Values:
         return torch.cat([pooling(features, mask) for pooling in self.poolings], dim=-1)
+
+
+class PNA(Pooling):
+    r"""Keep the mean, maximum, minimum and standard deviation, each as it is, amplified and attenuated by the length.
+
+    $$ (z, \; s z, \; z / s), \quad z = (\mu, \max_t x_t, \min_t x_t, \sigma), \quad
+    s = \frac{\log(n + 1)}{\log(\text{length} + 1)} $$
+
+    12 values per channel, so the linear layer has 12 times as many weights as with `Max`. From the mean as it is and
+    amplified, the classifier can learn a function between the average and the sum.
+
+    Corso et al. 2020, "Principal Neighbourhood Aggregation for Graph Nets" (arXiv 2004.05718), there for the neighbours
+    of a node of a graph. The denominator of s is there the average of log(n + 1) over the training set. A pooling sees
+    no data set, so here it is a setting.
+
+    Args:
+        channels: number of channels of the feature map.
+        length: number of real positions for which s is 1, such as the typical length of a sentence.
+    """
+
+    size = 12
+
+    def __init__(self, channels: int, length: int = 20) -> None:
+        super().__init__(channels)
+        self.length = integer("length", length, least=1)
+        self.maximum, self.stats = Max(channels), Stats(channels)
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        mean, deviation = self.stats(features, mask).split(1, dim=-1)  # (batch, channels, 1)
+        maximum, minimum = self.maximum(features, mask), -self.maximum(-features, mask)  # (batch, channels, 1)
+        plain = torch.cat([mean, maximum, minimum, deviation], dim=-1)  # (batch, channels, 4)
+        scale = count(mask).to(features.dtype).log1p() / math.log1p(self.length)  # (batch, 1, 1)
+        return torch.cat([plain, plain * scale, plain / scale], dim=-1)  # (batch, channels, 12)
 
 
 class Mixed(Pooling):

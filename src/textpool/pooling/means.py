@@ -132,6 +132,38 @@ class PowerMean(Pooling):
         return (log_mean_exp(exponent * features.clamp(min=1e-6).log(), mask) / exponent).exp()
 
 
+class PNorm(Pooling):
+    r"""Norm with a learned exponent and a learned normalizer: the sum, the average, the maximum, and what is between.
+
+    $$ \Bigl( n^{-q} \sum_t \max(x_t, \varepsilon)^p \Bigr)^{1/p} $$
+
+    It is the sum for p = 1 and q = 0, the power mean of `PowerMean` for q = 1, the p-norm for q = 0, and close to the
+    maximum for a large p. Training learns how the result depends on the length n of the sentence. All values below
+    epsilon = 1e-6 count as epsilon. For p far below 1 and q < 1 the result becomes very large, because it grows as the
+    power (1 - q) / p of n.
+
+    Ko, Kwon, Shin and Lee 2021, "Learning to Pool in Graph Neural Networks for Extrapolation" (arXiv 2106.06210): GNP,
+    a norm with a learned p and a learned power of n. A power n^{-r} outside of the root is the same with q = r p.
+
+    Args:
+        channels: number of channels of the feature map.
+        exponent: p at the start of training, above 0; one per channel is learned, as its logarithm.
+        normalizer: q at the start of training; one per channel is learned. With p = 1 and q = 1/2 it is `SqrtSum`.
+    """
+
+    def __init__(self, channels: int, exponent: float = 1.0, normalizer: float = 0.5) -> None:
+        super().__init__(channels)
+        self.exponent = positive("exponent", exponent)
+        self.log_exponent = nn.Parameter(torch.full((channels, 1), math.log(self.exponent)))
+        self.normalizer = nn.Parameter(torch.full((channels, 1), number("normalizer", normalizer)))
+
+    def pool(self, features: Features, mask: Mask) -> Values:
+        exponent = self.log_exponent.exp()  # (channels, 1)
+        mean = log_mean_exp(exponent * features.clamp(min=1e-6).log(), mask)  # (batch, channels, 1)
+        length = count(mask).to(features.dtype).log()  # (batch, 1, 1)
+        return ((mean + (1 - self.normalizer) * length) / exponent).exp()
+
+
 class SoftCount(Pooling):
     r"""Count the positions above a threshold: how often does the pattern of the filter occur, at any strength?
 
