@@ -41,6 +41,15 @@ def trained() -> TextPoolClassifier:
     return fit(TEXTS, LABELS, pooling="kmax", k=2, max_epochs=20, accelerator="cpu")
 
 
+def test_identical_texts_are_in_one_split() -> None:
+    """Validation texts are new ones; where that leaves none, as with one text per class, they need not be."""
+    data = InMemoryData([f"text {number // 2}" for number in range(40)], ["a", "a", "b", "b"] * 10, val_fraction=0.2)
+    train, val, _ = data.load()
+    assert len(val) == 8
+    assert not {tuple(words) for words, _ in train} & {tuple(words) for words, _ in val}
+    assert [len(split) for split in InMemoryData(TEXTS, LABELS).load()] == [54, 6, 0]
+
+
 def test_import_of_the_package_imports_no_torch() -> None:
     """`fit` is found when it is asked for; `import textpool` alone stays fast, for commands that need no torch."""
     code = "import sys, textpool; assert not {'torch', 'lightning', 'sklearn'} & set(sys.modules)"

@@ -29,6 +29,7 @@ from textpool.pooling import Pooling
 from textpool.run.checkpoint import BestCheckpoint
 
 MakePooling = Callable[[int], Pooling]
+log = logging.getLogger(__name__)
 OWN = "estimator"  # key in the content of a checkpoint under which `save` puts what only this class needs
 
 
@@ -144,6 +145,8 @@ class TextPoolClassifier:
         data = InMemoryData(texts, names, **_without_target(config["data"]))
         with _own_torch(seed, settings["threads"]), _quiet_lightning(), TemporaryDirectory() as folder:
             data.setup()
+            for note in data.notes:
+                log.warning(note)
             model = TextCNN(len(data.vocabulary), len(data.labels), make_pooling, **_without_target(config["model"]))
             classifier = TextClassifier(model, len(data.labels), optimizer, seed=seed)
             checkpoint = BestCheckpoint(Path(folder), "val/acc", "max", content(config, data))

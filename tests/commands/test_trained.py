@@ -14,7 +14,7 @@ from textpool.commands import evaluate, predict
 from textpool.run.folder import Run
 from textpool.run.training import train
 
-TRAIN = "".join(f"{label};{text}\n" for label, text in [("pos", "a good film"), ("neg", "a bad film")] * 10)
+TRAIN = "".join(f"pos;a good film {number}\nneg;a bad film {number}\n" for number in range(10))
 TEST = "label;text\npos;Good!\nneg;so bad\npos;a film, new\n"
 
 

@@ -1,6 +1,5 @@
 """The data module: vocabulary and labels of the training split, reproducible batches, and use after training."""
 
-import logging
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,25 +228,23 @@ def test_processes_divide_an_epoch(monkeypatch):
         assert order(data.train_dataloader(), epoch=1) == whole[rank::2]
 
 
-def test_empty_sentences_are_kept_with_one_warning(caplog):
-    """Empty sentences are not dropped, and one warning says how many there are in all splits."""
+def test_empty_sentences_are_kept_with_one_note():
+    """Empty sentences are not dropped, and one note says how many there are in all splits."""
     splits = Splits(of_texts("yes a", "no"), of_texts("yes"), of_texts("no b", "yes c"))
     data = Listed(splits)
-    with caplog.at_level(logging.WARNING):
-        data.setup()
-        data.setup()
-    assert [record.getMessage() for record in caplog.records] == [
-        "2 of 5 sentences are empty: they are kept, and pooled to zeros"
-    ]
+    data.setup()
+    data.setup()
+    assert data.notes == ["2 of 5 sentences are empty: they are kept, and pooled to zeros"]
     assert [len(data.encoded[split]) for split in Splits._fields] == [2, 1, 2]
     [val] = data.val_dataloader()
     assert val.tokens.tolist() == [[0]]
 
 
-def test_no_warning_without_empty_sentences(caplog):
+def test_no_note_without_empty_sentences():
     """Sentences that are cut by `max_length` are not reported as empty."""
-    Listed(SMALL, max_length=1).setup()
-    assert not caplog.records
+    data = Listed(SMALL, max_length=1)
+    data.setup()
+    assert not data.notes
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The summary before training: values counted by hand, short for generated data, logged once."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -34,17 +35,12 @@ TEST = ["neg a c", "pos a new one", "neg a b"]
 
 
 def test_summary_by_hand():
-    """Classes and sizes of the splits, lengths of all sentences, unknown words and duplicates of the test split.
-
-    Two of the 7 words of the test split are new. A sentence is a duplicate if its words are the same, whatever its
-    label is.
-    """
+    """Classes and sizes of the splits, lengths of all sentences, unknown words: 2 of the 7 of the test split."""
     assert summarize(ready(TRAIN, VAL, TEST)).split("\n") == [
         "data: 3 training, 2 validation and 3 test sentences, 2 classes, vocabulary of 6 tokens",
         "  classes (training/validation/test): neg 2/0/2, pos 1/2/1",
         "  length: median 2, maximum 4 words",
         "  unknown words: 28.6% of the words of the test split are not in the vocabulary",
-        "  duplicates: 1 of 2 validation sentences and 2 of 3 test sentences also occur in the training split",
     ]
 
 
@@ -68,9 +64,28 @@ def test_empty_sentences_can_be_summarized():
     assert "unknown words: 0.0%" in text
 
 
-def test_summary_is_logged_once(caplog: pytest.LogCaptureFixture):
-    """A sweep over poolings and seeds has one summary for all runs with the same sentences."""
+def test_summary_and_notes_are_logged_once_in_a_sweep(caplog: pytest.LogCaptureFixture, tmp_path: Path):
+    """The jobs of a sweep, in whatever process, share a folder; other data have another summary."""
     with caplog.at_level(logging.INFO, logger="textpool.data.summary"):
         for word in ("once", "once", "twice too"):
-            log_summary(ready([*TRAIN, f"pos {word}"], VAL, TEST))
-    assert len(caplog.records) == 2
+            data = ready([*TRAIN, f"pos {word}"], VAL, TEST)
+            data.notes = ["first note", "second note"]
+            log_summary(data, tmp_path)
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["INFO", "WARNING", "INFO"]
+    assert caplog.records[1].getMessage() == "warning: first note\n  second note"
+
+
+def test_runs_alone_log_their_summary(caplog: pytest.LogCaptureFixture):
+    """A run that is no part of a sweep has it in its own log; without notes there is no warning."""
+    with caplog.at_level(logging.INFO, logger="textpool.data.summary"):
+        for _ in range(2):
+            log_summary(ready(TRAIN, VAL, TEST))
+    assert [record.levelname for record in caplog.records] == ["INFO", "INFO"]
+
+
+def test_summary_is_logged_where_nothing_can_be_written(caplog: pytest.LogCaptureFixture, tmp_path: Path):
+    """Rather twice than never."""
+    with caplog.at_level(logging.INFO, logger="textpool.data.summary"):
+        log_summary(ready(TRAIN, VAL, TEST), tmp_path / "removed")
+    assert len(caplog.records) == 1

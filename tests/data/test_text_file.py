@@ -1,6 +1,5 @@
 """A user's own sentences: stratified splits, and a vocabulary from the training split only."""
 
-import logging
 import random
 import re
 from collections import Counter
@@ -46,6 +45,11 @@ def sizes(sentences: list[Sentence]) -> dict[str, int]:
     return Counter(label for _, label in sentences)
 
 
+def line_of(text: LabelledText) -> int:
+    """A key by which no two texts are identical."""
+    return text.line
+
+
 def starts_with(text: str) -> str:
     """A regular expression for messages that start with a text."""
     return "^" + re.escape(text)
@@ -87,7 +91,7 @@ def test_size_of_validation_split_does_not_change_test_split(tmp_path):
 def test_hold_out_is_stratified(labels, share, seed):
     """No text is lost or repeated, every class remains in training, and each share is correct to within one text."""
     texts = [LabelledText(f"text {line}", label, line) for line, label in enumerate(labels, start=1)]
-    remaining, held_out = hold_out(texts, share, random.Random(seed))
+    remaining, held_out = hold_out(texts, share, random.Random(seed), line_of)
     assert sorted(remaining + held_out, key=lambda text: text.line) == texts
     assert [remaining, held_out] == [sorted(half, key=lambda text: text.line) for half in (remaining, held_out)]
     n, left = Counter(labels), Counter(text.label for text in remaining)
@@ -96,15 +100,118 @@ def test_hold_out_is_stratified(labels, share, seed):
     assert len(held_out) == min(round(share * len(texts)), spare)
     for label, count in n.items():
         assert spare == 0 or abs(count - left[label] - len(held_out) * (count - 1) / spare) < 1
-    assert hold_out(texts, share, random.Random(seed)) == (remaining, held_out)
+    assert hold_out(texts, share, random.Random(seed), line_of) == (remaining, held_out)
 
 
 def test_hold_out_of_many_small_classes():
     """A tenth of 10 classes with 4 texts each is 4 texts in all, although a tenth of each class rounds to 0."""
     texts = [LabelledText("", str(line // 4), line) for line in range(40)]
-    remaining, held_out = hold_out(texts, 0.1, random.Random(0))
+    remaining, held_out = hold_out(texts, 0.1, random.Random(0), line_of)
     assert (len(remaining), len(held_out)) == (36, 4)
     assert len({text.label for text in held_out}) == 4
+
+
+@given(
+    labels=st.lists(st.sampled_from("aaabbcde"), max_size=60),
+    share=st.floats(0, 1, exclude_max=True),
+    seed=st.integers(0, 2**32),
+)
+def test_files_without_duplicates_are_split_as_ever(labels, share, seed):
+    """Results of earlier versions stay reproducible: this is how they drew the held-out texts."""
+    rng, by_label = random.Random(seed), {}
+    for index, label in enumerate(labels):
+        by_label.setdefault(label, []).append(index)
+    candidates = []
+    for members in by_label.values():
+        rng.shuffle(members)
+        candidates += members[1:]
+    n = min(round(share * len(labels)), len(candidates))
+    expected = sorted(candidates[(2 * i + 1) * len(candidates) // (2 * n)] for i in range(n))
+    texts = [LabelledText("", label, line) for line, label in enumerate(labels)]
+    _, held_out = hold_out(texts, share, random.Random(seed), line_of)
+    assert [text.line for text in held_out] == expected
+
+
+@given(
+    texts=st.lists(st.tuples(st.integers(0, 25), st.sampled_from("aab")), max_size=60),
+    share=st.floats(0, 1, exclude_max=True),
+    seed=st.integers(0, 2**32),
+)
+def test_hold_out_keeps_identical_texts_together(texts, share, seed):
+    """No text stands on both sides, every class remains in training, and no share is exceeded."""
+    labelled = [LabelledText(str(word), label, line) for line, (word, label) in enumerate(texts)]
+    remaining, held_out = hold_out(labelled, share, random.Random(seed), lambda text: text.text)
+    assert sorted(remaining + held_out, key=line_of) == labelled
+    assert not {text.text for text in remaining} & {text.text for text in held_out}
+    assert {text.label for text in remaining} == {text.label for text in labelled}
+    assert len(held_out) <= round(share * len(labelled))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_are_exact_where_single_texts_can_fill_them(seed):
+    """30 % of the texts are pairs, as in MPQA: a tenth of each class is held out all the same."""
+    words = [*range(70), *(number // 2 for number in range(140, 170))]
+    labelled = [LabelledText(f"{label}{word}", label, 0) for label in "ab" for word in words]
+    remaining, held_out = hold_out(labelled, 0.1, random.Random(seed), lambda text: text.text)
+    assert Counter(text.label for text in held_out) == {"a": 10, "b": 10}
+    assert not set(remaining) & set(held_out)
+
+
+def test_file_of_pairs_has_its_share_too():
+    """Each of 20 classes has four texts in two pairs: none has room for a pair in its own share, all together have."""
+    labelled = [LabelledText(str(line // 2), str(line // 4), line) for line in range(80)]
+    _, held_out = hold_out(labelled, 0.25, random.Random(0), lambda text: text.text)
+    assert len(held_out) == 20
+
+
+def test_identical_sentences_are_in_one_split(tmp_path):
+    """Identical as the model reads them: the same tokens in lower case, of which `max_length` keeps the first."""
+    lines = [f"{'ab'[n % 2]} word{n % 30} {['Good', 'good'][n % 3 > 0]}! {n if n < 60 else ''}" for n in range(300)]
+    path = save(tmp_path / "a.txt", *lines)
+    for seed in range(5):
+        splits = ready(path, seed=seed, max_length=3).splits
+        train, val, test = ({tuple(words) for words, _ in split} for split in splits)
+        assert len(train | val | test) == 30
+        assert not train & val | train & test | val & test
+        assert [len(split) for split in splits] == [240, 30, 30]
+    first = TextFileData(path, seed=1).load()
+    assert TextFileData(path, seed=1).load() == first
+    assert TextFileData(path, seed=2).load() != first
+
+
+def test_duplicates_are_noted_with_their_lines(tmp_path):
+    """Counted by hand in three files: repetitions, sentences with different labels, test sentences of the training."""
+    train = save(tmp_path / "train.txt", "a One two", "a one  TWO", "b one two", "b three", "a four", "a", "b five")
+    val = save(tmp_path / "val.txt", "a new")
+    test = save(tmp_path / "test.txt", "a three", "a six", "b", "a Five", "b six")
+    assert ready(train, val=val, test=test).notes == [
+        f"{train}: 2 of 7 sentences occur earlier in the file ({train}:1 and {train}:2; {train}:1 and {train}:3)",
+        f"{test}: 1 of 5 sentences occur earlier in the file ({test}:2 and {test}:5)",
+        "5 sentences have different labels in different places "
+        f"('a' in {train}:1 and 'b' in {train}:3; 'b' in {train}:4 and 'a' in {test}:1; "
+        f"'a' in {train}:6 and 'b' in {test}:3; …)",
+        f"{test}: 3 of 5 test sentences occur in the training file ({test}:1 and {train}:4; {test}:3 and {train}:6; "
+        f"{test}:4 and {train}:7); none is moved: the test split is the whole file",
+        "2 of 13 sentences are empty: they are kept, and pooled to zeros",
+    ]
+
+
+def test_notes_do_not_depend_on_the_split(tmp_path):
+    """A sweep over seeds of the split says once what is in the file; a file without duplicates has nothing to say."""
+    path = save(tmp_path / "a.txt", *(f"{'ab'[n % 2]} word{n % 50}" for n in range(60)))
+    notes = [ready(path, seed=seed).notes for seed in range(3)]
+    assert notes[0] == notes[1] == notes[2]
+    [note] = notes[0]
+    assert note.startswith(f"{path}: 10 of 60 sentences occur earlier in the file ({path}:1 and {path}:51; ")
+    assert note.endswith("; …); identical sentences are kept in one split")
+    assert not ready(numbered(tmp_path / "b.txt", a=30, b=30)).notes
+
+
+def test_test_file_that_is_the_training_file(tmp_path):
+    """The most complete overlap is told as well."""
+    path = numbered(tmp_path / "a.txt", a=20, b=20)
+    [note] = ready(path, test=path).notes
+    assert note.startswith(f"{path}: 40 of 40 test sentences occur in the training file ({path}:1 and {path}:1; ")
 
 
 def test_given_files_are_used_completely(tmp_path):
@@ -225,14 +332,11 @@ def test_configuration_has_the_defaults_of_the_class(config, tmp_path):
     assert configured == plain
 
 
-def test_empty_sentences_of_a_file_are_kept(tmp_path, caplog):
+def test_empty_sentences_of_a_file_are_kept(tmp_path):
     """A label without a text is an empty sentence, and so is a text in which the pattern finds no word."""
-    with caplog.at_level(logging.WARNING):
-        data = in_two_files(tmp_path, ["pos good", "neg", "pos ..."], ["neg"], tokens=r"\w+")
+    data = in_two_files(tmp_path, ["pos good", "neg", "pos ..."], ["neg"], tokens=r"\w+")
     assert [len(data.encoded[split]) for split in Splits._fields] == [3, 1, 1]
-    assert [record.getMessage() for record in caplog.records] == [
-        "4 of 5 sentences are empty: they are kept, and pooled to zeros"
-    ]
+    assert data.notes[-1] == "4 of 5 sentences are empty: they are kept, and pooled to zeros"
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
@@ -274,6 +378,16 @@ def test_file_too_small_for_its_splits_is_refused(tmp_path, changes, split):
         + f".*hold out a {split} split: set data.{split} to a file, or data.{split}_frac",
     ):
         ready(path, **changes)
+
+
+def test_too_few_different_sentences_are_told_apart(tmp_path):
+    """A hundred sentences may be too few, if only two of them are different; the message says why."""
+    path = save(tmp_path / "a.txt", *["pos good", "neg bad"] * 50)
+    with pytest.raises(
+        ValueError,
+        match=starts_with(f"{path}: 100 sentences, 2 different ones, are too few to hold out a test split: set data."),
+    ):
+        ready(path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The LightningDataModule for labelled sentences; a source of sentences derives from it and writes `load`."""
 
-import logging
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -17,7 +16,6 @@ from textpool.data.batches import Batch, EncodedSentences, SharedSampler, identi
 from textpool.data.reading import FileOptions, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
-log = logging.getLogger(__name__)
 EVALUATION_TOKENS = 2**16  # of a batch of the validation or the test split, padding included, unless batch_size is more
 
 
@@ -57,6 +55,7 @@ class SentenceData(LightningDataModule, ABC):
         labels: names of the classes in the order of their numbers; available after `setup` or `restore`.
         splits: the sentences as words; available after `setup`.
         encoded: the encoded sentences of each split, by the name of the split; available after `setup`.
+        notes: what is unusual about the sentences, one line each; available after `setup`.
         natural_text: whether people wrote the sentences; then `textpool.data.summary` describes them in detail.
         bayes_accuracy: Bayes accuracy, the highest accuracy that any classifier can be expected to reach on the test
             split; None: not known.
@@ -67,6 +66,7 @@ class SentenceData(LightningDataModule, ABC):
     vocabulary: Vocabulary
     labels: list[str]
     splits: Splits
+    notes: Sequence[str] = ()
     natural_text: bool = False
     bayes_accuracy: float | None = None
 
@@ -111,7 +111,8 @@ class SentenceData(LightningDataModule, ABC):
         empty = sum(not sentence.words for split in self.splits for sentence in split)
         if empty:
             n_sentences = sum(map(len, self.splits))
-            log.warning("%d of %d sentences are empty: they are kept, and pooled to zeros", empty, n_sentences)
+            note = f"{empty:,} of {n_sentences:,} sentences are empty: they are kept, and pooled to zeros"
+            self.notes = [*self.notes, note]
 
     def restore(self, vocabulary: Sequence[str], labels: Sequence[str]) -> None:
         """Set vocabulary and labels as a checkpoint holds them, without loading any sentence.

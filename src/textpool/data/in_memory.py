@@ -1,7 +1,8 @@
 """Labelled texts that are in memory already, such as the columns of a table."""
 
+import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from textpool.checks import between, integer
@@ -13,6 +14,8 @@ from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 class InMemoryData(SentenceData):
     """Labelled texts from two lists, of which a share is held out for validation. There is no test split.
+
+    Texts that are identical for the model come into the same split, unless none could be held out then.
 
     Args:
         texts: the texts; none of them if the data are only restored from a checkpoint.
@@ -41,7 +44,8 @@ class InMemoryData(SentenceData):
         **batching: Any,
     ) -> None:
         super().__init__(**batching)
-        self.given = [LabelledText(*given, line=0) for given in zip(texts, labels, strict=True)]
+        given = zip(texts, labels, strict=True)
+        self.given = [LabelledText(text, label, number) for number, (text, label) in enumerate(given)]
         self.val_fraction = between("val_fraction", val_fraction, 0, 1)
         self.seed = integer("seed", seed, least=0)
         self.tokenize = Tokenizer(tokens, lowercase)
@@ -61,16 +65,21 @@ class InMemoryData(SentenceData):
         if not self.given:
             raise ValueError("texts: this classifier was trained in Python, and its texts were not saved: give a file")
         share = max(self.val_fraction, 1 / len(self.given))
-        train, val = hold_out(self.given, share, random.Random(self.seed))
+        words = functools.cache(self.tokenize)
+
+        def key(text: LabelledText) -> Hashable:
+            return tuple(words(text.text)[: self.max_length])
+
+        train, val = hold_out(self.given, share, random.Random(self.seed), key)
+        if not val:  # each class has one text only, perhaps several times: validation chooses an epoch, and no more
+            train, val = hold_out(self.given, share, random.Random(self.seed), lambda text: text.line)
         if not val:
             raise ValueError(
                 "texts: expected a class with at least two texts, so that one can be held out for validation, "
                 f"got {len(self.given)} texts of {len(self.given)} classes"
             )
         self._held_out = {"train": train, "val": val, "test": []}
-        return Splits(
-            *([Sentence(self.tokenize(text), label) for text, label, _ in texts] for texts in (train, val, []))
-        )
+        return Splits(*([Sentence(words(text), label) for text, label, _ in texts] for texts in (train, val, [])))
 
     def texts(self, split: str) -> list[str]:
         """The texts of a split as they were given; available after `setup`."""

@@ -1,18 +1,24 @@
 """A user's own labelled sentences, from files."""
 
+import functools
 import random
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from textpool.checks import fraction, integer
 from textpool.data.base import Sentence, SentenceData, Splits
+from textpool.data.duplicates import Key, describe_duplicates
 from textpool.data.reading import FileOptions, LabelledText, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 
 class TextFileData(SentenceData):
     r"""Labelled sentences from text, CSV, TSV or JSON-lines files.
+
+    Sentences of the training file that are identical for the model come into the same split: those that have the same
+    tokens, as far as `max_length` does not cut them off. Files of validation or test sentences are used as they are.
+    After `setup`, `notes` counts the duplicates, and the sentences with different labels.
 
     Args:
         train: file of the training sentences.
@@ -84,16 +90,26 @@ class TextFileData(SentenceData):
         val_share = self.val_fraction if self.val is None else 0.0
         if test_share + val_share >= 1:
             raise ValueError(f"val_fraction + test_fraction: expected less than 1, got {test_share + val_share}")
-        n_sentences = len(train)
+        files = {"train": (self.train, train)}
+        for split, path in (("val", self.val), ("test", self.test)):
+            if path is not None:
+                files[split] = (path, read_file(path, self.file_options))
+        words = functools.cache(self.tokenize)
+
+        def key(text: LabelledText) -> Hashable:
+            return tuple(words(text.text)[: self.max_length])
+
+        self.notes = describe_duplicates(files, key)
+        n_sentences, n_different = len(train), len(set(map(key, train)))
         held_out: dict[str, list[LabelledText]] = {}
         for split, share in (("test", test_share), ("val", val_share / (1 - test_share))):
-            train, held_out[split] = hold_out(train, share, rng)
-        test = read_file(self.test, self.file_options) if self.test is not None else held_out["test"]
-        val = read_file(self.val, self.file_options) if self.val is not None else held_out["val"]
+            train, held_out[split] = hold_out(train, share, rng, key)
+        test, val = (files[split][1] if split in files else held_out[split] for split in ("test", "val"))
         for split, texts in (("test", test), ("val", val)):
             if not texts:
+                different = "" if n_different == n_sentences else f", {n_different} different ones,"
                 raise ValueError(
-                    f"{self.train}: {n_sentences} sentences are too few to hold out a {split} split: "
+                    f"{self.train}: {n_sentences} sentences{different} are too few to hold out a {split} split: "
                     f"set data.{split} to a file, or data.{split}_fraction to a larger number"
                 )
         known = {text.label for text in train}
@@ -108,10 +124,7 @@ class TextFileData(SentenceData):
         splits = {"train": train, "val": val, "test": test}
         self._texts = {split: [text.text for text in texts] for split, texts in splits.items()}
         return Splits(
-            **{
-                split: [Sentence(self.tokenize(text), label) for text, label, _ in texts]
-                for split, texts in splits.items()
-            }
+            **{split: [Sentence(words(text), label) for text, label, _ in texts] for split, texts in splits.items()}
         )
 
     def texts(self, split: str) -> list[str]:
@@ -120,25 +133,59 @@ class TextFileData(SentenceData):
 
 
 def hold_out(
-    texts: Sequence[LabelledText], share: float, rng: random.Random
+    texts: Sequence[LabelledText], share: float, rng: random.Random, key: Key
 ) -> tuple[list[LabelledText], list[LabelledText]]:
-    """Hold out a random share of labelled texts, stratified by class.
+    """Hold out a random share of labelled texts, stratified by class, without separating identical ones.
 
     Every class keeps at least one text. The share is correct for all classes together, not only for each class: of
     10 classes with 4 texts each, a share of 0.1 holds out 4 texts, although 0.1 of each class rounds to 0.
 
+    Texts with an equal key are held out together or not at all. Such a group is held out only if it fits into what is
+    left of the share of each of its classes, or else, after all others, into what is left of the whole share. So the
+    shares are exact as long as there are single texts to fill them.
+
+    Args:
+        texts: the texts.
+        share: of the texts to hold out, from 0 to below 1.
+        rng: draws the groups.
+        key: equal for texts that are to stay together.
+
     Returns:
         The remaining texts and the held-out texts, both in their original order.
     """
-    by_label: defaultdict[str, list[int]] = defaultdict(list)
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
-        by_label[text.label].append(index)
+        groups[key(text)].append(index)
+    by_label: defaultdict[str, list[list[int]]] = defaultdict(list)
+    for group in groups.values():
+        by_label[texts[group[0]].label].append(group)
     candidates = []
-    for members in by_label.values():
-        rng.shuffle(members)
-        candidates += members[1:]
-    n_held_out = min(round(share * len(texts)), len(candidates))
-    # The candidates are sorted by class: evenly spaced ones give each class its share, to within one text.
-    chosen = {candidates[(2 * i + 1) * len(candidates) // (2 * n_held_out)] for i in range(n_held_out)}
-    remaining = [text for index, text in enumerate(texts) if index not in chosen]
-    return remaining, [text for index, text in enumerate(texts) if index in chosen]
+    for of_class in by_label.values():
+        rng.shuffle(of_class)
+        candidates += of_class[1:]
+    spare = {label: count - 1 for label, count in Counter(text.label for text in texts).items()}
+    n_held_out = min(round(share * len(texts)), sum(spare.values()))
+    # Candidates and spare texts are sorted by class: evenly spaced ones give each class its share, to within one text.
+    spaced = _evenly_spaced(n_held_out, len(candidates))
+    drawn = [candidates[place] for place in dict.fromkeys(spaced)]
+    chosen = set(spaced)
+    drawn += [group for place, group in enumerate(candidates) if place not in chosen]
+    drawn += [of_class[0] for of_class in by_label.values()]
+    labels = [label for label, count in spare.items() for _ in range(count)]
+    shares = Counter(labels[place] for place in _evenly_spaced(n_held_out, len(labels)))
+    held_out: set[int] = set()
+    taken: Counter[str] = Counter()
+    for most in (shares, spare):
+        for group in drawn:
+            more = Counter(texts[index].label for index in group)
+            fits = all(taken[label] + count <= most[label] for label, count in more.items())
+            if fits and group[0] not in held_out and len(held_out) + len(group) <= n_held_out:
+                held_out.update(group)
+                taken += more
+    remaining = [text for index, text in enumerate(texts) if index not in held_out]
+    return remaining, [text for index, text in enumerate(texts) if index in held_out]
+
+
+def _evenly_spaced(n: int, length: int) -> list[int]:
+    """The middles of `n` equal parts of `length` places; several are the same place if `n` is greater."""
+    return [(2 * i + 1) * length // (2 * n) for i in range(n)] if length else []

@@ -36,12 +36,14 @@ class Run:
         facts: what the run is.
         arguments: the overrides, as on the command line.
         sweep: how much of its sweep was done at its start; None: it is no part of a sweep.
+        shared: folder that the jobs of its sweep share, for the duration of the sweep; None likewise.
     """
 
     folder: Path
     facts: Facts
     arguments: Sequence[str] = ()
     sweep: SweepProgress | None = None
+    shared: Path | None = None
 
     @property
     def name(self) -> str:

@@ -86,7 +86,7 @@ def current_run(config: DictConfig) -> Run:
     sweep = _sweep(hydra)
     if (sweep.folder / STOPPED).exists():
         raise StoppedError
-    return replace(_run(config, hydra), sweep=sweep.progress())
+    return replace(_run(config, hydra), sweep=sweep.progress(), shared=sweep.folder)
 
 
 def _run(config: DictConfig, hydra: Any) -> Run:
