@@ -13,6 +13,7 @@ from textpool.pooling.extremes import Max
 from textpool.pooling.means import Avg
 
 QUERIES = {"max": Max, "mean": Avg}
+FIXED_POINT = 2**40  # the integer for 1; the sum of 2**23 such integers does not overflow
 
 
 class Softmax(Pooling):
@@ -167,16 +168,16 @@ def masked_softmax(scores: Float[Tensor, "batch any time"], mask: Mask) -> Float
 def masked_sparsemax(scores: Float[Tensor, "batch any time"], mask: Mask) -> Float[Tensor, "batch any time"]:
     """Sparsemax over the real positions; 0 at the padding.
 
-    Algorithm 1 of Martins and Astudillo 2016. The sort only finds the positions with a weight above 0; the gradient is
-    that of their weights, which are linear in their scores.
+    Algorithm 1 of Martins and Astudillo 2016. Its sort and its sums only find the positions with a weight above 0, in
+    integers, because a cumulative sum of floating-point numbers is not deterministic on a GPU.
     """
     largest = mask_out(scores.detach(), mask, -math.inf).amax(-1, keepdim=True)  # (batch, any, 1)
-    # The threshold is at least -1, so this changes no weight, and the scores that are added up are not far from 0.
+    # A score of 1 below the largest has the weight 0 already, so the limit of -1 changes no weight.
     shifted = mask_out(scores - largest, mask, -1.0).clamp(min=-1.0)  # (batch, any, time)
-    descending = shifted.detach().sort(dim=-1, descending=True).values  # (batch, any, time)
+    fixed = (shifted.detach() * FIXED_POINT).long()  # (batch, any, time)
+    descending = fixed.sort(dim=-1, descending=True).values  # (batch, any, time)
     rank = torch.arange(1, scores.shape[-1] + 1, device=scores.device)  # (time,)
-    thresholds = (descending.cumsum(-1) - 1) / rank  # (batch, any, time), if this many have a weight above 0
-    n_chosen = (descending > thresholds).sum(-1, keepdim=True)  # (batch, any, 1)
-    chosen = shifted.detach() > thresholds.gather(-1, (n_chosen - 1).clamp(min=0))  # (batch, any, time)
+    n_chosen = (FIXED_POINT + rank * descending > descending.cumsum(-1)).sum(-1, keepdim=True)  # (batch, any, 1)
+    chosen = fixed >= descending.gather(-1, n_chosen - 1)  # (batch, any, time), the positions with a weight above 0
     threshold = (torch.where(chosen, shifted, 0.0).sum(-1, keepdim=True) - 1) / chosen.sum(-1, keepdim=True)
     return mask_out(F.relu(shifted - threshold), mask, 0.0)
