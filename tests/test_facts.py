@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import facts_of_command
+from conftest import Compose, facts_of_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +18,7 @@ from textpool.facts import (
     named,
     setting_in_words,
     short_names,
+    value_of,
 )
 
 
@@ -170,6 +171,33 @@ def test_hash_of_what_decides() -> None:
     assert config_hash(config) == config_hash({"overwrite": True, "study": "b", "pooling": {"k": 3}, "seed": 1, "k": 5})
     assert config_hash(config) != config_hash({**config, "seed": 2})
     assert config_hash(config) != config_hash({**config, "pooling": {"k": 5}})
+
+
+@pytest.mark.parametrize("data", ["needle", "tone", "proportion", "sentiment"])
+def test_runs_from_before_a_setting_was_added(config: Compose, data: str) -> None:
+    """Their configuration lacks it, and means the same as its default today: a finished study is not trained again.
+
+    The test lengths of `needle` are none of the added settings: every run has them.
+    """
+    today = config(f"data={data}")
+    old = {**today, "data": {**today["data"]}}
+    del old["compile"]
+    for name in ("test_lengths", "fewest"):
+        if data != "needle" or name == "fewest":
+            old["data"].pop(name, None)
+    assert config_hash(old) == config_hash(today)
+    assert group_hash(old, []) == group_hash(today, [])
+    assert differences(old, today) == []
+    for name in ("compile", "data.test_lengths", *(["data.fewest"] if data == "proportion" else [])):
+        assert value_of(name, {}, old) == value_of(name, {}, today)
+
+
+@pytest.mark.parametrize("override", ["data.test_lengths=[30,40]", "data.fewest=0"])
+def test_an_added_setting_with_another_value_is_another_run(config: Compose, override: str) -> None:
+    """It decides the numbers like every other setting."""
+    usual, other = config("data=proportion"), config("data=proportion", override)
+    assert config_hash(usual) != config_hash(other)
+    assert [name for name, *_ in differences(usual, other)] == [override.split("=")[0]]
 
 
 def test_hash_of_a_group() -> None:

@@ -20,7 +20,8 @@ GROUPS = ("pooling", "data", "model")  # config groups whose choice is always a 
 PRESENTATION = ("study", "resume", "overwrite", "stop_on_failure", "logger", "baseline")
 NO_FACTOR = (*PRESENTATION, "experiment", "debug", "threads", "seed", "k")  # k reaches a factor through `k: ${k}`
 SHARED = ("k",)  # top-level settings that do nothing by themselves: the pooling's settings refer to them
-ADDED = {"compile": False}  # settings that older runs do not have, with the value that says the same as none
+# settings that older runs do not have, with the value that says the same as none
+ADDED: Mapping[str, Scalar] = {"compile": False, "data.test_lengths": None, "data.fewest": 1}
 LONGEST = 80  # characters of a folder name; file systems allow 255, tables and legends much less
 
 
@@ -110,7 +111,7 @@ def flatten(settings: Any, name: str = "") -> dict[str, Scalar]:
 
 
 def value_of(name: str, choices: Mapping[str, str], config: Mapping[str, Any]) -> Scalar:
-    """The value of a factor: the option chosen in a config group, or a setting; None where there is none."""
+    """The value of a factor: the option chosen in a config group, or a setting; that of `ADDED` where there is none."""
     if name in choices:
         return str(choices[name])
     node: Any = config
@@ -120,7 +121,7 @@ def value_of(name: str, choices: Mapping[str, str], config: Mapping[str, Any]) -
         elif isinstance(node, Mapping) and key in node:
             node = node[key]
         else:
-            return None
+            return ADDED.get(name)
     return _scalar(node)
 
 
@@ -196,8 +197,16 @@ def hyperparameters(facts: Facts, config: Mapping[str, Any]) -> dict[str, Scalar
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides the numbers of a run."""
-    ignored = {*PRESENTATION, *SHARED, *(key for key, value in ADDED.items() if config.get(key) == value)}
-    return {key: value for key, value in config.items() if key not in ignored}
+    return _without_added({key: value for key, value in config.items() if key not in (*PRESENTATION, *SHARED)})
+
+
+def _without_added(settings: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """Settings without those of `ADDED` that say the same as none, those in the sections below included."""
+    return {
+        key: _without_added(value, f"{section}{key}.") if isinstance(value, Mapping) else value
+        for key, value in settings.items()
+        if f"{section}{key}" not in ADDED or value != ADDED[f"{section}{key}"]
+    }
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

@@ -60,6 +60,13 @@ def test_a_finished_run_is_returned(tmp_path: Path) -> None:
     assert finished_before(run(tmp_path / "max"), {"seed": 1, "study": "new", "k": 9}) == result()
 
 
+def test_a_run_from_before_a_setting_was_added_is_finished(tmp_path: Path) -> None:
+    """A study is not trained again because the data have a setting more, whose default changes nothing."""
+    leave(tmp_path / "max", {"seed": 1, "data": {"lengths": [2, 3]}}, "ok")
+    today = {"seed": 1, "data": {"lengths": [2, 3], "test_lengths": None, "fewest": 1}, "compile": False}
+    assert finished_before(run(tmp_path / "max"), today) == result()
+
+
 def test_an_interrupted_run_keeps_its_checkpoint(tmp_path: Path) -> None:
     """Training continues from it."""
     leave(tmp_path / "max", {"seed": 1}, None)

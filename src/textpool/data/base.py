@@ -59,6 +59,9 @@ class SentenceData(LightningDataModule, ABC):
         natural_text: whether people wrote the sentences; then `textpool.data.summary` describes them in detail.
         bayes_accuracy: Bayes accuracy, the highest accuracy that any classifier can be expected to reach on the test
             split; None: not known.
+        shortcut: what the best shortcut uses, a classifier that uses less than the data are made to test, in words for
+            people; None: none is known.
+        shortcut_accuracy: its accuracy on the test split.
     """
 
     tokenize: Tokenizer
@@ -69,6 +72,8 @@ class SentenceData(LightningDataModule, ABC):
     notes: Sequence[str] = ()
     natural_text: bool = False
     bayes_accuracy: float | None = None
+    shortcut: str | None = None
+    shortcut_accuracy: float | None = None
 
     def __init__(
         self,
