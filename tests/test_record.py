@@ -1,6 +1,7 @@
 """The files of a run: written completely or not at all, and read with errors that name the file."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     result().write(tmp_path)
     assert Result.read(tmp_path) == result()
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_result_from_before_a_field_was_added_is_read(tmp_path: Path) -> None:
+    """What was not measured then is not known: older studies stay readable."""
+    result().write(tmp_path)
+    content = json.loads((tmp_path / "result.json").read_text())
+    del content["shortcut_accuracy"], content["shortcut"]
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    assert Result.read(tmp_path) == result()
+    assert (result().shortcut_accuracy, result().shortcut) == (None, None)
 
 
 def test_metrics_that_are_not_finite_are_left_out(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ class Result:
         natural_text: whether people wrote the sentences, of which there is then a finite number.
         majority_accuracy: test accuracy of always guessing the most frequent class of the training split.
         bayes_accuracy: the best accuracy that any classifier can be expected to reach, where it is known.
+        shortcut_accuracy: that of the best classifier that uses less than the task tests, where it is known.
+        shortcut: what this classifier uses, in words for people.
         n_params: number of trainable parameters.
         values_per_filter: number of values that the pooling keeps of each filter.
         config_hash: equal for runs that are the same, see `textpool.facts.config_hash`.
@@ -76,6 +78,8 @@ class Result:
     natural_text: bool | None = None
     majority_accuracy: float | None = None
     bayes_accuracy: float | None = None
+    shortcut_accuracy: float | None = None
+    shortcut: str | None = None
     n_params: int | None = None
     values_per_filter: int | None = None
     config_hash: str | None = None

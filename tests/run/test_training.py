@@ -59,6 +59,13 @@ def test_what_a_run_leaves(config: Compose, tmp_path: Path) -> None:
         assert float(row["p(negative)"]) + float(row["p(positive)"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_the_limits_of_a_task_are_recorded(config: Compose, tmp_path: Path) -> None:
+    """A guess, the strongest shortcut and the best classifier, between which the accuracy is to be read."""
+    result = run(config, tmp_path / "max", "data=spread", "trainer.max_epochs=1")
+    limits = (result.majority_accuracy, result.shortcut_accuracy, result.shortcut, result.bayes_accuracy)
+    assert limits == (0.5, 0.75, "one line in the two counts", 1.0)
+
+
 def test_what_tensorboard_gets(config: Compose, tmp_path: Path) -> None:
     """Curves over epochs from 1 on, no placeholder, and hyperparameters beside metrics that are scalars."""
     run(config, tmp_path / "kmax", "pooling=kmax", "k=2")

@@ -167,6 +167,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         natural_text=data.natural_text,
         majority_accuracy=data.majority_accuracy,
         bayes_accuracy=data.bayes_accuracy,
+        shortcut_accuracy=data.shortcut_accuracy,
+        shortcut=data.shortcut,
         n_params=n_params,
         values_per_filter=getattr(classifier.model, "values_per_filter", None),
         config_hash=config_hash(config),
