@@ -126,13 +126,24 @@ class TextClassifier(LightningModule):
         return torch.cat(logits).float(), torch.cat(targets)
 
     def _log_metrics(self, split: str) -> None:
-        logits, targets = self._pop_outputs(split)
-        predicted = logits.argmax(-1)
-        metrics = {
-            "loss": F.cross_entropy(logits, targets),
-            "acc": (predicted == targets).float().mean(),
-            "f1": multiclass_f1_score(predicted, targets, self.n_classes, average="macro", validate_args=False),
-        }
-        if self.n_classes == 2 and len(targets.unique()) == 2:  # targets of a single class have no ranking
-            metrics["auroc"] = binary_auroc(logits.softmax(-1)[:, 1], targets)
+        metrics = classification_metrics(*self._pop_outputs(split), self.n_classes)
         self.log_dict({f"{split}/{name}": value for name, value in metrics.items()}, sync_dist=True)
+
+
+def classification_metrics(logits: Tensor, targets: Tensor, n_classes: int) -> dict[str, Tensor]:
+    """Metrics of predictions: `loss`, `acc`, `f1` (macro-averaged) and, where there is a ranking, `auroc`.
+
+    Args:
+        logits: (sentences, classes), float; log-probabilities are logits too.
+        targets: (sentences,), numbers of the classes.
+        n_classes: number of classes.
+    """
+    predicted = logits.argmax(-1)
+    metrics = {
+        "loss": F.cross_entropy(logits, targets),
+        "acc": (predicted == targets).float().mean(),
+        "f1": multiclass_f1_score(predicted, targets, n_classes, average="macro", validate_args=False),
+    }
+    if n_classes == 2 and len(targets.unique()) == 2:  # targets of a single class have no ranking
+        metrics["auroc"] = binary_auroc(logits.softmax(-1)[:, 1], targets)
+    return metrics

@@ -6,6 +6,7 @@ from importlib import import_module
 COMMANDS = {
     "train": "train one pooling, or compare many in a sweep",
     "compare": "compare the runs of studies",
+    "reference": "add a bag-of-words logistic regression to a study",
     "predict": "classify sentences with a trained checkpoint",
     "evaluate": "measure a trained checkpoint on labelled sentences",
 }
