@@ -9,6 +9,7 @@ COMMANDS = {
     "reference": "add a bag-of-words logistic regression to a study",
     "predict": "classify sentences with a trained checkpoint",
     "evaluate": "measure a trained checkpoint on labelled sentences",
+    "ceilings": "compute what each pooling can represent on the diagnostic tasks",
 }
 
 
