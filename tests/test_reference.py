@@ -206,6 +206,17 @@ def test_data_that_follow_the_seed(tmp_path: Path) -> None:
     assert compare(read(tmp_path)).set_index("row").loc[NAME, "seeds"] == 2
 
 
+def test_a_run_that_tested_a_few_sentences(tmp_path: Path) -> None:
+    """A quick try with `debug=one_batch` is no reason to refuse; the reference itself is tested on all sentences."""
+    overrides = ("data=text_file", f"data.train={text_file(tmp_path)}")
+    data = build_data(compose_config(*overrides))
+    data.setup()
+    finished(tmp_path, *overrides, n_test=5, test_hash=hash_test_sentences(data, 5))
+    list(add_reference(tmp_path))
+    [result] = references(tmp_path).values()
+    assert (result.n_test, result.test_hash) == (12, hash_test_sentences(data))
+
+
 def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without runs, a study without a finished one, data that are gone or changed, no scikit-learn."""
 

@@ -198,15 +198,15 @@ def load_data(base: Path, config: Mapping[str, Any], allow: Sequence[str]) -> Se
         data.setup()
     except ValueError as error:
         raise ValueError(f"{short(base)}: its data cannot be loaded: {error}") from error
-    expected = Result.read(base).test_hash
-    if expected is not None and expected != hash_test_sentences(data):
+    result = Result.read(base)
+    if result.test_hash is not None and result.test_hash != hash_test_sentences(data, result.n_test):
         raise ValueError(f"{short(base)}: its test sentences are no longer those of its data: repeat the run")
     return data
 
 
-def hash_test_sentences(data: SentenceData) -> str:
-    """The hash of the test sentences that a run records."""
-    return sentences_hash(data.texts("test"), [sentence.label for sentence in data.splits.test])
+def hash_test_sentences(data: SentenceData, n: int | None = None) -> str:
+    """The hash of the first `n` test sentences, or of all, as a run records it: a quick try may have tested a few."""
+    return sentences_hash(data.texts("test")[:n], [sentence.label for sentence in data.splits.test[:n]])
 
 
 def documents(data: SentenceData, split: str) -> list[list[int]]:
@@ -282,6 +282,8 @@ def record(
         metrics=chosen.metrics,
         per_class=per_class(data.labels, targets, chosen.probabilities.argmax(-1)),
         best_epoch=None,
+        n_test=len(targets),
+        test_hash=hash_test_sentences(data),
         n_params=chosen.n_params,
         values_per_filter=None,
         config_hash=config_hash(config),
