@@ -8,11 +8,14 @@ from conftest import Compose
 from lightning import Trainer
 
 from textpool.build import Trained, build_classifier, build_data
+from textpool.data import Sentence
 from textpool.inference import (
     QUIET,
+    accuracy,
     class_probabilities,
     evaluate,
     evaluate_classes,
+    evaluate_population,
     find_checkpoint,
     measure,
     per_class,
@@ -102,6 +105,58 @@ def test_the_checkpoint_of_a_run(tmp_path: Path) -> None:
         find_checkpoint(tmp_path / "first")
     with pytest.raises(ValueError, match=r"expected the folder of a run, such as logs/first/max, or the path of a ch"):
         find_checkpoint(tmp_path)
+
+
+def constant(trained: Trained, favoured: int) -> Trained:
+    """The classifier that gives every sentence the class of this number."""
+    with torch.no_grad():
+        trained.classifier.model.linear.weight.zero_()  # pyright: ignore
+        trained.classifier.model.linear.bias.copy_(torch.eye(len(trained.data.labels))[favoured])  # pyright: ignore
+    return trained
+
+
+def test_accuracy_by_hand(trained: Trained) -> None:
+    """A classifier that always says positive is right for the positive sentences, or for the sum of their weights."""
+    labels = ["positive", "negative", "positive", "positive"]
+    sentences = trained.data.encode([Sentence(["a", "film"], label) for label in labels])
+    assert accuracy(constant(trained, 1), sentences) == 0.75
+    weights = torch.tensor([0.1, 0.5, 0.15, 0.25], dtype=torch.float64)
+    assert accuracy(constant(trained, 1), sentences, weights) == pytest.approx(0.5)
+    assert accuracy(constant(trained, 0), sentences, weights) == pytest.approx(0.5)
+    assert accuracy(constant(trained, 0), sentences, weights**0) == 0.25
+
+
+@pytest.mark.parametrize(("task", "n_sentences", "share"), [("position", 600, 0.25), ("order", 1320, 0.5)])
+def test_exact_accuracy_of_a_constant_classifier(config: Compose, task: str, n_sentences: int, share: float) -> None:
+    """It is right for one class, whatever the numbers of different sentences of the classes."""
+    settings = config(f"data={task}", "data.n_train=64", "data.n_val=20", "data.n_test=20")
+    data = build_data(settings)
+    data.setup()
+    found = evaluate_population(constant(Trained(build_classifier(settings, data).eval(), data), 1))
+    assert found == {"sentences": n_sentences, "population/acc": pytest.approx(share)}
+
+
+def test_exact_accuracy_is_that_of_a_large_sample(config: Compose) -> None:
+    """6,000 drawn sentences have it within 4 standard errors; the model, not trained, is right for some of both."""
+    settings = config("data=twice", "data.n_train=64", "data.n_val=20", "data.n_test=6000", "pooling=sum")
+    data = build_data(settings)
+    data.setup()
+    torch.manual_seed(0)
+    trained = Trained(build_classifier(settings, data).eval(), data)
+    with torch.no_grad():  # the median of the first logit, so that both classes are predicted
+        [batch] = data.loader(data.encode(data.splits.test[:200]), batch_size=200)
+        logits = trained.classifier(batch.tokens)
+        trained.classifier.model.linear.bias[0] -= (logits[:, 0] - logits[:, 1]).median()  # pyright: ignore
+    exact = evaluate_population(trained)["population/acc"]
+    assert 0.55 < exact < 0.95 or 0.05 < exact < 0.45
+    sampled = accuracy(trained, data.encoded["test"])
+    assert abs(sampled - exact) < 4 * (exact * (1 - exact) / 6000) ** 0.5
+
+
+def test_exact_accuracy_needs_a_diagnostic_task(trained: Trained) -> None:
+    """Other data are not enumerated."""
+    with pytest.raises(ValueError, match="expected a classifier of a diagnostic task, got one of SentimentData"):
+        evaluate_population(trained)
 
 
 @pytest.mark.slow

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 
 from textpool.build import Trained
 from textpool.classifier import TextClassifier
-from textpool.data import Sentence, SentenceData
-from textpool.data.batches import Batch
+from textpool.data import DiagnosticTask, Sentence, SentenceData
+from textpool.data.base import EVALUATION_TOKENS
+from textpool.data.batches import Batch, EncodedSentences
 
 QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 
@@ -81,11 +82,46 @@ def evaluate_classes(
     trained: Trained, sentences: Sequence[Sentence], batch_size: int = 256
 ) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 score and number of labelled sentences of each class; see `per_class`."""
+    encoded = trained.data.encode(sentences)
+    return per_class(trained.data.labels, encoded.labels, predict_classes(trained, encoded, batch_size))
+
+
+def predict_classes(trained: Trained, sentences: EncodedSentences, batch_size: int) -> Tensor:
+    """Numbers of the most probable classes, (sentences,)."""
     classifier, data = trained
-    encoded = data.encode(sentences)
     with torch.inference_mode():
-        predicted = [classifier(batch.tokens).argmax(-1) for batch in data.loader(encoded, batch_size=batch_size)]
-    return per_class(data.labels, encoded.labels, torch.cat(predicted))
+        found = [classifier(batch.tokens).argmax(-1) for batch in data.loader(sentences, batch_size=batch_size)]
+    return torch.cat(found)
+
+
+def accuracy(trained: Trained, sentences: EncodedSentences, weights: Tensor | None = None) -> float:
+    """The share of sentences whose predicted class is theirs, computed on the CPU.
+
+    Args:
+        trained: from `textpool.build.load`.
+        sentences: encoded, at least one.
+        weights: (sentences,), non-negative; None: all sentences weigh the same.
+    """
+    batch_size = max(1, EVALUATION_TOKENS // sentences.longest)
+    correct = (predict_classes(trained, sentences, batch_size) == sentences.labels).double()
+    return float(correct.mean() if weights is None else (correct * weights).sum() / weights.sum())
+
+
+def evaluate_population(trained: Trained) -> dict[str, float]:
+    """The exact accuracy of a classifier of a diagnostic task: over all sentences, each with its probability.
+
+    Returns:
+        `sentences`: their number; `population/acc`: the accuracy.
+
+    Raises:
+        ValueError: if the classifier is not of a diagnostic task, or see `DiagnosticTask.population`.
+    """
+    data = trained.data
+    if not isinstance(data, DiagnosticTask):
+        raise ValueError(f"population: expected a classifier of a diagnostic task, got one of {type(data).__name__}")
+    sentences, probabilities = zip(*data.population(), strict=True)
+    weights = torch.tensor(probabilities, dtype=torch.float64)
+    return {"sentences": len(sentences), "population/acc": accuracy(trained, data.encode(sentences), weights)}
 
 
 def per_class(labels: Sequence[str], targets: Tensor, predicted: Tensor) -> dict[str, dict[str, float]]:

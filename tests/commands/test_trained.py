@@ -132,6 +132,14 @@ def test_a_run_on_own_text_from_file_to_evaluation(tmp_path, call, caplog, monke
     assert measured["test/acc"] == pytest.approx(result.metrics["test/acc"])
 
 
+def test_population_is_of_diagnostic_tasks(run, call):
+    """The message says so for other data, and for a file."""
+    with pytest.raises(SystemExit, match="error: population: expected a classifier of a diagnostic task, got one of T"):
+        call(evaluate, run, "--population")
+    with pytest.raises(SystemExit, match="error: --population: expected no file, because the sentences are"):
+        call(evaluate, run, "test.csv", "--population")
+
+
 def test_options_of_evaluation_are_checked(run, call):
     """The message names the option and what is allowed."""
     with pytest.raises(SystemExit, match="error: delimiter: expected comma, semicolon, tab or one character"):

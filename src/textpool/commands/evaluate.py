@@ -1,4 +1,4 @@
-"""Measure a checkpoint, on its own test split or on a file."""
+"""Measure a checkpoint, on its own test split, on all sentences of its task, or on a file."""
 
 import argparse
 import json
@@ -12,6 +12,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure a trained checkpoint on labelled sentences.")
     parser.add_argument("checkpoint", help="folder of a run, or path of a best.ckpt or last.ckpt")
     parser.add_argument("file", nargs="?", help="labelled sentences; without, the test split of the checkpoint's run")
+    parser.add_argument(
+        "--population",
+        action="store_true",
+        help="the exact accuracy on a diagnostic task with few different sentences: on all of them, each weighted with "
+        "its probability, instead of on the test split",
+    )
     for option in FILE_OPTIONS:
         parser.add_argument(f"--{option.replace('_', '-')}", help=f"as data.{option}; default: as in the run")
     parser.add_argument(
@@ -19,11 +25,16 @@ def main() -> None:
     )
     arguments = parser.parse_intermixed_args()  # an option may stand between the two positional ones
     from textpool.build import load  # late: --help needs neither torch nor Lightning
-    from textpool.inference import evaluate, evaluate_classes, find_checkpoint
+    from textpool.inference import evaluate, evaluate_classes, evaluate_population, find_checkpoint
 
     options = {option: getattr(arguments, option) for option in FILE_OPTIONS}
     try:
+        if arguments.population and arguments.file:
+            raise ValueError("--population: expected no file, because the sentences are those of the task")
         trained = load(find_checkpoint(arguments.checkpoint), arguments.allow)
+        if arguments.population:
+            print(json.dumps(evaluate_population(trained), indent=2))
+            return
         sentences = trained.data.read(arguments.file, **options) if arguments.file else trained.data.load().test
     except ValueError as error:
         sys.exit(f"error: {error}")
