@@ -119,6 +119,8 @@ class Search:
             return
         values = {part: pooled(model, sample.tokens) for part, sample in self.samples.items()}
         used = different_columns(values["fit"])
+        if not len(used) or not all(bool(each.isfinite().all()) for each in values.values()):
+            return  # a training can diverge
         values = {part: each[:, used] for part, each in values.items()}
         for readout in readouts(values["fit"], self.samples["fit"].weights, self.generator):
             of_part = {part: accuracy(readout(values[part]), self.samples[part].weights) for part in ("val", "test")}

@@ -12,14 +12,14 @@ Weights = Float[Tensor, "sentences classes"]
 Scores = Float[Tensor, "sentences classes"]
 Readout = Callable[[Values], Scores]
 
-# Exponent of the components' standard deviations, and penalty of the squared weights, of each logistic regression. Many
-# components fit the noise of a sample: then strong penalties come first.
-FOR_FEW = ((0.0, 1e-9), (0.0, 1e-5), (0.0, 1e-3))
-FOR_MANY = ((1.0, 1e-3), (0.0, 1e-3), (1.0, 1e-6), (0.0, 1e-7))
-FEW = 100  # components
+FEW = 100  # components; what follows depends on whether there are so few: many fit the noise of a sample
+# Exponent of the components' standard deviations, and penalty of the squared weights, of each logistic regression.
+REGRESSIONS = {True: ((0, 1e-9), (0, 1e-5), (0, 1e-3)), False: ((1, 1e-2), (1, 1e-3), (0, 1e-3), (1, 1e-6), (0, 1e-7))}
+SEARCH = {True: (0, 1e-6), False: (1, 1e-3)}  # the same of the search
 LEAST = 1e-10  # singular values below this share of the largest one are rounding errors
-STARTS = 6  # random read-outs from which the search starts, if there are few components
-ITERATIONS = {True: 300, False: 60}  # whether there are few components → steps of a minimisation
+STARTS = {True: 6, False: 3}  # random read-outs from which the search starts
+LEADING = 3  # components that they use if there are many: more would fit the noise
+ITERATIONS = {True: 300, False: 60}  # steps of a minimisation
 
 
 class Basis(NamedTuple):
@@ -29,7 +29,7 @@ class Basis(NamedTuple):
     directions: Float[Tensor, "values components"]
     sizes: Float[Tensor, " components"]  # standard deviations, relative to the largest one
 
-    def components(self, values: Values, exponent: float) -> Float[Tensor, "sentences components"]:
+    def components(self, values: Values, exponent: int) -> Float[Tensor, "sentences components"]:
         """The components of values, with standard deviations of `sizes` ** `exponent`."""
         return (values - self.mean) @ self.directions * self.sizes**exponent
 
@@ -58,26 +58,28 @@ def readouts(values: Values, weights: Weights, generator: torch.Generator) -> It
     logistic regressions and from random read-outs.
     """
     basis = Basis.of(values, weights)
-    few = len(basis.sizes) <= FEW
+    n_components, n_classes = len(basis.sizes), weights.shape[1]
+    few = n_components <= FEW
     starts = []
-    for exponent, penalty in FOR_FEW if few else FOR_MANY:
+    for exponent, penalty in REGRESSIONS[few]:
+        start = values.new_zeros(n_components + 1, n_classes)
         inputs = basis.components(values, exponent)
-        start = inputs.new_zeros(inputs.shape[1] + 1, weights.shape[1])
-        coefficients = _minimise(inputs, weights, start, _cross_entropy, penalty, ITERATIONS[few])
-        yield _readout(basis, exponent, coefficients)
-        coefficients[:-1] *= (basis.sizes**exponent)[:, None]  # for components of exponent 0
-        starts.append(coefficients)
-    inputs = basis.components(values, 0)
-    if few:
-        shape = STARTS, *starts[0].shape
-        starts += (3 * torch.randn(shape, generator=generator, dtype=inputs.dtype) / shape[1] ** 0.5).unbind()
-    for start in starts if few else starts[:1]:
-        yield _readout(basis, 0, _minimise(inputs, weights, start, _expected_error, 1e-6, ITERATIONS[few]))
+        starts.append(_minimise(inputs, weights, start, _cross_entropy, penalty, ITERATIONS[few]))
+        yield _readout(basis, exponent, starts[-1])
+    exponent, penalty = SEARCH[few]
+    starts = [start for start, regression in zip(starts, REGRESSIONS[few], strict=True) if regression[0] == exponent]
+    for _ in range(STARTS[few]):
+        start = values.new_zeros(n_components + 1, n_classes)
+        used = n_components if few else min(LEADING, n_components)
+        start[:used] = 3 * torch.randn(used, n_classes, generator=generator, dtype=values.dtype) / used**0.5
+        starts.append(start)
+    inputs = basis.components(values, exponent)
+    for start in starts:
+        yield _readout(basis, exponent, _minimise(inputs, weights, start, _expected_error, penalty, ITERATIONS[few]))
 
 
-def _readout(basis: Basis, exponent: float, coefficients: Tensor) -> Readout:
-    linear, constant = coefficients[:-1].clone(), coefficients[-1]
-    return lambda values: basis.components(values, exponent) @ linear + constant
+def _readout(basis: Basis, exponent: int, coefficients: Tensor) -> Readout:
+    return lambda values: basis.components(values, exponent) @ coefficients[:-1] + coefficients[-1]
 
 
 def _cross_entropy(scores: Scores, weights: Weights) -> Tensor:
