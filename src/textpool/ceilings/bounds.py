@@ -28,6 +28,7 @@ AGREE = 0.005  # the bounds are equal if they differ by no more
 SAME = 1e-9  # relative difference up to which two pooled values are equal: sums depend on the order of their terms
 SCALES = (1.0, 0.2, 5.0)  # of the detectors, for poolings whose result depends on it, such as a softmax of the values
 EXACT = 1e-9  # rounding error of a sum of probabilities
+CHANCE = 3  # standard errors up to which an accuracy is that of a guess
 N_CHECKED = 400  # sentences whose values are compared with those of reordered ones
 N_RANDOM = 3  # sets of random detectors, beside the constructed ones
 MOST_POINTS = 64  # up to so many sentences, those whose values lie on a line are searched
@@ -43,7 +44,8 @@ class Bounds(NamedTuple):
     Attributes:
         lower: the accuracy of a text CNN that was found.
         upper: no text CNN with this pooling can have more.
-        kind: `exact` if the two agree, `blind` if the upper bound is the majority guess, otherwise `bounds`.
+        kind: `exact` if the two agree within `AGREE`, `blind` if the upper bound cannot be told from a majority guess,
+            otherwise `bounds`.
     """
 
     lower: float
@@ -69,7 +71,8 @@ def ceiling(config: Mapping[str, Any], task: Task) -> Bounds:
         models = [set_detectors(model, detectors), *(varied(model, generator) for _ in range(N_RANDOM))]
         samples = task.counts if ignores_order(models, task) else task.sentences
         tokens, weights = samples["test"].tokens, samples["test"].weights
-        guess, upper = samples["test"].majority + EXACT, task.data.bayes_accuracy or 1.0
+        upper, majority = task.data.bayes_accuracy or 1.0, samples["test"].majority
+        guess = majority + EXACT + CHANCE * samples["test"].standard_error(majority)
         values = pooled(model, tokens)
         search = Search(samples, enough=upper - max(5e-4, samples["val"].standard_error(upper)), generator=generator)
         if distinguishable(values, weights) > guess:
@@ -81,7 +84,7 @@ def ceiling(config: Mapping[str, Any], task: Task) -> Bounds:
             if guess < upper and search.lower < upper - AGREE:
                 search.try_model(trained(start, samples["fit"], rate, generator))
     if max(upper, search.lower) <= guess:
-        return Bounds(upper, upper, "blind")
+        return Bounds(majority, upper, "blind")
     lower = min(search.lower, task.data.bayes_accuracy or 1.0)  # more is chance
     upper = max(upper, lower)  # training can find differences that no random detector shows
     return Bounds(lower, upper, "exact" if upper - lower <= AGREE else "bounds")
@@ -101,7 +104,7 @@ class Search:
 
     def __init__(self, samples: Mapping[str, Sample], enough: float, generator: torch.Generator) -> None:
         self.samples, self.enough, self.generator = samples, enough, generator
-        self.best, self.lower = 0.0, samples["test"].majority
+        self.best, self.lower = samples["val"].majority, samples["test"].majority
 
     def try_scales(self, model: TextCNN, detectors: Sequence[Detectors]) -> None:
         """Try a model with its detectors at several scales, if these differ."""

@@ -55,7 +55,8 @@ def read_ceilings(path: str | Path) -> pd.DataFrame:
     Returns:
         One row per strategy and task. `strategy`: its name; `pooling`, `settings`: the pooling and the settings of its
         own; `data`, `task`: the task and the settings that the bounds hold for; `lower`, `upper`: test accuracies from
-        0 to 1; `kind`: `exact` if the two agree, `blind` if both are the majority guess, otherwise `bounds`.
+        0 to 1; `kind`: `exact` if the two agree, `blind` if the upper one cannot be told from a majority guess, else
+        `bounds`.
 
     Raises:
         ValueError: if the file is not of that form.
