@@ -17,7 +17,7 @@ Scalar = str | int | float | bool | None
 
 GROUPS = ("pooling", "data", "model")  # config groups whose choice is always a factor
 # settings without influence on the numbers
-PRESENTATION = ("study", "resume", "overwrite", "stop_on_failure", "logger", "baseline")
+PRESENTATION = ("study", "resume", "overwrite", "stop_on_failure", "logger", "baseline", "equal_within", "choose")
 NO_FACTOR = (*PRESENTATION, "experiment", "debug", "threads", "seed", "k")  # k reaches a factor through `k: ${k}`
 SHARED = ("k",)  # top-level settings that do nothing by themselves: the pooling's settings refer to them
 # settings that older runs do not have, with the value that says the same as none

@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import CONF
@@ -70,19 +71,19 @@ def test_an_interrupted_sweep_is_reported(
 ) -> None:
     """Once it has begun a run, and only if it has not come to its end."""
     reported: list[Path] = []
-    monkeypatch.setattr(launch, "report_study", lambda study, baseline: reported.append(study))
+    monkeypatch.setattr(launch, "report_study", lambda study, config: reported.append(study))
     monkeypatch.setattr(launch, "CONTINUE", [": the same command continues it"])
     callback = launch.StudyCallback()
     callback.sweep_clock -= 10
-    callback.report_if_interrupted(tmp_path, "max")
+    callback.report_if_interrupted(tmp_path, OmegaConf.create({"baseline": "max"}))
     assert reported == []
     (tmp_path / "max").mkdir()
     (tmp_path / "max" / "config.yaml").write_text("seed: 1\n")
-    callback.report_if_interrupted(tmp_path, "max")
+    callback.report_if_interrupted(tmp_path, OmegaConf.create({"baseline": "max"}))
     assert reported == [tmp_path]
     assert capsys.readouterr().err == "\ninterrupted: the same command continues it\n"
     callback.reported = True
-    callback.report_if_interrupted(tmp_path, "max")
+    callback.report_if_interrupted(tmp_path, OmegaConf.create({"baseline": "max"}))
     assert reported == [tmp_path]
 
 
@@ -132,3 +133,31 @@ def test_a_baseline_that_is_no_row(tmp_path: Path, baseline: str | None, pooling
             launch.refuse_unknown_baseline(config, tmp_path, poolings)
     else:
         launch.refuse_unknown_baseline(config, tmp_path, poolings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"equal_within": -1}, "equal_within: expected a number of points of at least 0, got -1"),
+        ({"equal_within": True}, "equal_within: expected a number of points of at least 0, got True"),
+        ({"choose": "lr"}, "choose: expected settings of the configuration, such as optimizer.lr, got 'lr'"),
+    ],
+)
+def test_settings_of_the_comparison_are_checked_before_the_sweep(settings: dict[str, Any], message: str) -> None:
+    """A mistake would otherwise cost the table at the end."""
+    config = OmegaConf.create({"baseline": "max", "optimizer": {"lr": 0.1}, **settings})
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        launch.options_of_comparison(config)
+
+
+@pytest.mark.parametrize("choose", ["optimizer.lr", ["optimizer.lr"]])
+def test_settings_of_the_comparison(choose: Any) -> None:
+    """One name or a list of them; a configuration of an earlier version has neither setting."""
+    config = OmegaConf.create({"baseline": "max", "optimizer": {"lr": 0.1}, "choose": choose, "equal_within": 2})
+    expected = {"baseline": "max", "choose": ["optimizer.lr"], "equal_within": 2}
+    assert launch.options_of_comparison(config) == expected
+    assert launch.options_of_comparison(OmegaConf.create({"baseline": "max"})) == {
+        "baseline": "max",
+        "choose": [],
+        "equal_within": 1.0,
+    }

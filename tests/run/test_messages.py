@@ -117,7 +117,7 @@ def test_an_option_that_is_not_there(command: str) -> None:
         "++trainer.max_epochs=3 ++trainer.fast_dev_run=true",
         "~logger ~trainer.accelerator",
         "+callbacks.mine._target_=lightning.pytorch.callbacks.Timer",
-        "callbacks=[early_stopping,until_solved] callbacks.early_stopping.patience=3",
+        "callbacks=[early_stopping,until_flat] callbacks.early_stopping.patience=3",
         "callbacks=early_stopping +callbacks.mine={_target_:lightning.pytorch.callbacks.Timer}",
         "+data.words.other=[a,b] data.words.positive.0=good",
         "pooling._target_=mine.Mine +pooling.width=3",

@@ -1,5 +1,6 @@
 """What the runs of a study say together: rows, their names, intervals, baselines and verdicts."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,18 @@ def test_a_comparison_by_hand(tmp_path: Path) -> None:
     """Mean, difference and their intervals: t(0.975, 2) = 4.302653, p = 1 - t / sqrt(t² + 2) of two degrees of freedom.
 
     Differences of avg: 0.01, 0.02, 0.00, so t = sqrt(3); of sum: 0.01, 0.02, 0.03, so t = 2 sqrt(3). Holm doubles the
-    smaller p-value.
+    smaller p-value, which is not significant: both intervals have the level 1 - 0.05 / 2, t(0.9875, 2) = 6.205347.
     """
     write_seeds(tmp_path, [0.70, 0.80, 0.90])
     write_seeds(tmp_path, [0.71, 0.82, 0.90], pooling="avg")
     write_seeds(tmp_path, [0.71, 0.82, 0.93], pooling="sum")
     found = rows(tmp_path)
-    half = 4.302653 / 3**0.5
+    half, wide = 4.302653 / 3**0.5, 6.205347 / 3**0.5
     assert [found["max"][name] for name in ("mean", "low", "high")] == pytest.approx(
         [0.8, 0.8 - 0.1 * half, 0.8 + 0.1 * half], abs=1e-6
     )
     assert [found["avg"][name] for name in ("difference", "difference_low", "difference_high")] == pytest.approx(
-        [0.01, 0.01 - 0.01 * half, 0.01 + 0.01 * half], abs=1e-6
+        [0.01, 0.01 - 0.01 * wide, 0.01 + 0.01 * wide], abs=1e-6
     )
     assert found["avg"]["p"] == pytest.approx(1 - (3 / 5) ** 0.5)
     assert found["sum"]["p"] == pytest.approx(2 * (1 - (12 / 14) ** 0.5))
@@ -58,12 +59,39 @@ def test_a_comparison_by_hand(tmp_path: Path) -> None:
 
 
 def test_verdicts_over_seeds(tmp_path: Path) -> None:
-    """A small but steady difference is separable, a large unsteady one is not; the baseline has no verdict."""
+    """A small but steady difference is one, of a large unsteady one nothing is known; the baseline has no verdict."""
     write_seeds(tmp_path, [0.70, 0.80, 0.90, 0.75])
     write_seeds(tmp_path, [0.71, 0.812, 0.909, 0.76], pooling="steady")
     write_seeds(tmp_path, [0.69, 0.788, 0.891, 0.74], pooling="lower")
     write_seeds(tmp_path, [0.90, 0.70, 0.95, 0.70], pooling="unsteady")
-    assert column(rows(tmp_path), "verdict") == ["", "better", "worse", "not separable"]
+    assert column(rows(tmp_path, equal_within=0.5), "verdict") == ["", "better", "worse", "open"]
+
+
+def test_accuracies_are_equal_if_the_whole_interval_is_near_0(tmp_path: Path) -> None:
+    """Differences of 0.001, 0.002, 0.001, 0.002: the interval is 0.0015 ± 3.182446 * 0.000289.
+
+    It leaves out 0, and is still within one point; with `equal_within` 0.2 points it is not within, and 0 means never.
+    """
+    write_seeds(tmp_path, [0.70, 0.80, 0.90, 0.75])
+    write_seeds(tmp_path, [0.701, 0.802, 0.901, 0.752], pooling="near")
+    assert rows(tmp_path)["near"]["verdict"] == "equal"
+    assert rows(tmp_path)["near"]["difference_low"] > 0
+    assert rows(tmp_path, equal_within=0.2)["near"]["verdict"] == "better"
+    assert rows(tmp_path, equal_within=0)["near"]["verdict"] == "better"
+    with pytest.raises(ValueError, match=r"^equal_within: expected a number of points of at least 0, got -1$"):
+        rows(tmp_path, equal_within=-1)
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(4, ""), (5, "better")])
+def test_a_grid_has_no_verdict_under_five_seeds(tmp_path: Path, seeds: int, verdict: str) -> None:
+    """Many comparisons of few seeds make false findings; a single table of few seeds keeps its verdicts."""
+    for data in ("order", "tone"):
+        write_seeds(tmp_path, [0.70, 0.80, 0.90, 0.75, 0.8][:seeds], data=data)
+        write_seeds(tmp_path, [0.81, 0.90, 1.00, 0.85, 0.9][:seeds], pooling="avg", data=data)
+    found = rows(tmp_path)
+    assert [found[f"avg-{data}"]["verdict"] for data in ("order", "tone")] == [verdict] * 2
+    assert found["avg-order"]["p"] < 0.05
+    assert ("no verdict with fewer than 5 seeds" in caption(compare(read(tmp_path)))) == (verdict == "")
 
 
 def test_a_loss_is_better_when_lower(tmp_path: Path) -> None:
@@ -77,7 +105,7 @@ def test_a_loss_is_better_when_lower(tmp_path: Path) -> None:
 
 
 def test_a_separable_difference_needs_a_small_corrected_p(tmp_path: Path) -> None:
-    """An interval without zero is not enough where many rows are compared.
+    """The interval of a difference is wider where many rows are compared, so that it agrees with p.
 
     Differences 0.02, 0.03, 0.04: t = 5.2 > 4.3, p = 0.035; as the smallest of three, p is 0.105.
     """
@@ -87,18 +115,18 @@ def test_a_separable_difference_needs_a_small_corrected_p(tmp_path: Path) -> Non
     for pooling in ("x", "y"):
         write_seeds(tmp_path, [0.9, 0.7, 0.8], pooling=pooling)
     found = rows(tmp_path)["avg"]
-    assert found["difference_low"] > 0
+    assert found["difference_low"] < 0
     assert found["p"] == pytest.approx(3 * (1 - (27 / 29) ** 0.5))
-    assert found["verdict"] == "not separable"
+    assert found["verdict"] == "open"
 
 
-def test_holm_corrects_for_all_blocks_together(tmp_path: Path) -> None:
-    """Two data sets with one difference each are two comparisons."""
+def test_holm_corrects_within_a_block(tmp_path: Path) -> None:
+    """Two data sets with one difference each are two questions, each with one comparison."""
     for data in ("order", "tone"):
         write_seeds(tmp_path, [0.70, 0.80, 0.90], data=data)
         write_seeds(tmp_path, [0.71, 0.82, 0.93], pooling="avg", data=data)
     found = rows(tmp_path)
-    assert [found[name]["p"] for name in ("avg-order", "avg-tone")] == pytest.approx([2 * (1 - (12 / 14) ** 0.5)] * 2)
+    assert [found[name]["p"] for name in ("avg-order", "avg-tone")] == pytest.approx([1 - (12 / 14) ** 0.5] * 2)
 
 
 def test_pairs_are_made_by_seed_not_by_place(tmp_path: Path) -> None:
@@ -149,22 +177,100 @@ def write_one_seed(study: Path, pooling: str, wrong: Iterable[int], **options: A
 
 
 def test_one_seed_shows_the_uncertainty_of_the_test_set(tmp_path: Path) -> None:
-    """The interval is Wilson's, here of 70 of 100; the verdict says that it is of one seed.
+    """The interval is that of Clopper and Pearson, here of 70 of 100; the verdict says that it is of one seed.
 
-    `good` is right on 20 sentences on which max is wrong: McNemar's p is 2 / 2^20. `like` on 2: p is 2 / 2^2.
+    `good` is right on 20 sentences on which max is wrong: (21 + 1 - 400 / 102) / 102² is the variance. `like` on 2.
     """
     write_one_seed(tmp_path, "max", range(30))
     write_one_seed(tmp_path, "good", range(10))
     write_one_seed(tmp_path, "like", range(28))
     write_one_seed(tmp_path, "bad", range(60))
     found = rows(tmp_path)
-    assert column(found, "over") == ["test set"] * 4
-    assert [found["max"][name] for name in ("mean", "low", "high")] == pytest.approx([0.7, 0.6042, 0.7811], abs=1e-4)
+    assert column(found, "over") == ["sentences"] * 4
+    assert [found["max"][name] for name in ("mean", "low", "high")] == pytest.approx([0.7, 0.6002, 0.7876], abs=1e-4)
     assert column(found, "difference")[1:] == pytest.approx([0.2, 0.02, -0.3])
-    assert found["good"]["p"] == pytest.approx(2 * 2 / 2**20)  # the second smallest of three
-    assert found["like"]["p"] == pytest.approx(0.5)
-    assert column(found, "verdict") == ["", "better, one seed", "not separable", "worse, one seed"]
-    assert "One seed: the intervals are over the 100 sentences of the test set" in caption(compare(read(tmp_path)))
+    z = 0.2 / ((22 - 400 / 102) ** 0.5 / 102)
+    assert found["good"]["p"] == pytest.approx(2 * math.erfc(z / 2**0.5), rel=1e-6)  # the second smallest of three
+    assert column(found, "verdict") == ["", "better, one seed", "open", "worse, one seed"]
+    assert "One seed: the intervals are over other test sets of 100 sentences" in caption(compare(read(tmp_path)))
+
+
+def test_seeds_with_the_same_sentences_are_a_table_of_seeds_by_sentences(tmp_path: Path) -> None:
+    """Two seeds, each wrong on the same 20 sentences and on 10 others: the variance is that of both ways.
+
+    MS_seed is 0, below MS_residual = 10 / 99 * ... : the means of the sentences are 0 (20), 1/2 (20) and 1 (60).
+    """
+    for seed in (0, 1):
+        wrong = [*range(20), *range(20 + 10 * seed, 30 + 10 * seed)]
+        write_run(tmp_path, 0.7, wrong=wrong, seed=seed, result={"test_hash": "x"})
+        write_run(tmp_path, 0.8, wrong=range(20), seed=seed, pooling="avg", result={"test_hash": "x"})
+    found = rows(tmp_path)
+    assert column(found, "over") == ["seeds and sentences"] * 2
+    sentences = 2 * (20 * 0.7**2 + 20 * 0.2**2 + 60 * 0.3**2) / 99
+    variance = sentences / 200  # MS_seed counts as MS_residual, which cancels it
+    low, high = found["max"]["low"], found["max"]["high"]
+    assert low < 0.7 - 1.96 * variance**0.5
+    assert 0.7 + 1.96 * variance**0.5 < high < 1
+    assert found["avg"]["difference"] == pytest.approx(0.1)
+    assert found["avg"]["verdict"] == "open"  # two seeds are few
+
+
+def test_seeds_with_sentences_of_their_own_are_independent(tmp_path: Path) -> None:
+    """The interval is over both then, too, and there are as many sentences as all seeds have together."""
+    for seed, accuracy in enumerate([1.0, 1.0, 1.0]):
+        write_run(tmp_path, accuracy, seed=seed, result={"test_hash": str(seed)})
+    found = rows(tmp_path)["max"]
+    assert found["over"] == "seeds and sentences"
+    assert (found["low"], found["high"]) == pytest.approx((0.025 ** (1 / 300), 1))
+
+
+def test_random_splits_of_the_same_texts_are_not_independent(tmp_path: Path) -> None:
+    """The interval is wider by Nadeau and Bengio's correction: sqrt((1/4 + 1/2) / (1/4)) for a test split of half."""
+    for seed, accuracy in enumerate([0.7, 0.72, 0.71, 0.73]):
+        facts = {"test_hash": str(seed), "n_train": 200}
+        write_run(tmp_path / "drawn", accuracy, seed=seed, result=facts | {"natural_text": False})
+        write_run(tmp_path / "split", accuracy, seed=seed, result=facts | {"natural_text": True})
+        write_run(tmp_path / "drawn", accuracy + 0.01 * seed, seed=seed, pooling="avg", result=facts)
+        write_run(
+            tmp_path / "split", accuracy + 0.01 * seed, seed=seed, pooling="avg", result=facts | {"natural_text": True}
+        )
+    drawn, split = (rows(tmp_path / name)["avg"] for name in ("drawn", "split"))
+    widths = [row["difference_high"] - row["difference_low"] for row in (drawn, split)]
+    assert widths[1] / widths[0] == pytest.approx(3**0.5)
+
+
+def test_the_best_value_of_a_setting_is_chosen_on_the_validation_split(tmp_path: Path) -> None:
+    """Each row has the learning rate of the highest validation accuracy, whatever the test says; ties by the loss."""
+    validation = {
+        ("max", 0.1): (0.9, 0.3),
+        ("max", 0.2): (0.8, 0.2),
+        ("avg", 0.1): (0.9, 0.3),
+        ("avg", 0.2): (0.9, 0.2),
+    }
+    for (pooling, lr), (accuracy, loss) in validation.items():
+        for seed in range(2):
+            metrics = {"test/acc": 0.5 + lr + 0.01 * seed, "val/acc": accuracy, "val/loss": loss, "test/loss": 0.1}
+            settings = {"optimizer.lr": lr}
+            write_run(tmp_path, 0.5, pooling=pooling, seed=seed, settings=settings, result={"metrics": metrics})
+    write_run(tmp_path, None, pooling="sum", settings={"optimizer.lr": 0.1})
+    found = rows(tmp_path, choose=["optimizer.lr"])
+    assert list(found) == ["max", "avg", "sum"]
+    assert column(found, "chosen") == ["lr 0.1", "lr 0.2", "lr 0.1"]
+    assert column(found, "mean") == [pytest.approx(0.605), pytest.approx(0.705), None]
+    assert len(rows(tmp_path)) == 5
+    with pytest.raises(ValueError, match=r"^choose: expected one of data, model, optimizer\.lr, got 'lr'$"):
+        rows(tmp_path, choose=["lr"])
+
+
+def test_solved(tmp_path: Path) -> None:
+    """A seed has solved a task if it is within a point of the best, or two standard errors of the test set."""
+    write_seeds(tmp_path, [1.0, 0.989, 0.991, 0.5], result={"bayes_accuracy": 1.0})
+    write_seeds(tmp_path, [0.81, 0.79], pooling="avg", result={"bayes_accuracy": 0.9})  # 0.9 - 2 * 0.03
+    write_seeds(tmp_path, [0.85, 0.83], pooling="sum", result={"bayes_accuracy": 0.9})
+    write_seeds(tmp_path, [0.85, 0.83], pooling="first")
+    found = rows(tmp_path)
+    assert column(found, "solved") == [2, 0, 1, None]
+    assert "solved: seeds that reach the best accuracy" in caption(compare(read(tmp_path)))
 
 
 def test_without_predictions_one_seed_has_no_interval(tmp_path: Path) -> None:
@@ -173,7 +279,7 @@ def test_without_predictions_one_seed_has_no_interval(tmp_path: Path) -> None:
     write_one_seed(tmp_path, "avg", range(20))
     found = rows(tmp_path)
     assert column(found, "mean") == pytest.approx([0.7, 0.8])
-    assert column(found, "over") == [None, "test set"]
+    assert column(found, "over") == [None, "sentences"]
     assert column(found, "low")[0] is None
     assert column(found, "difference") == [None, None]
 
@@ -194,7 +300,7 @@ def test_different_test_sets_are_not_paired(tmp_path: Path) -> None:
     path = tmp_path / "avg" / "predictions.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     found = rows(tmp_path)["avg"]
-    assert found["over"] == "test set"
+    assert found["over"] == "sentences"
     assert pd.isna(found["difference"])
 
 
@@ -330,10 +436,11 @@ def test_the_columns_that_are_promised(tmp_path: Path) -> None:
     write_seeds(tmp_path, [0.5, 0.6], pooling="kmax", k=5)
     comparison = compare(read(tmp_path))
     assert list(comparison) == [
-        *("row", "strategy", "pooling", "data", "model", "pooling.k", "seeds", "status"),
+        *("row", "strategy", "pooling", "data", "model", "pooling.k", "chosen", "seeds", "status"),
         *("metric", "mean", "low", "high", "over", "baseline", "difference", "difference_low", "difference_high", "p"),
-        *("verdict", "no_difference", "normalized", "loss", "seconds"),
-        *("n_params", "values_per_filter", "n_test", "majority_accuracy", "bayes_accuracy"),
+        *("verdict", "no_difference", "normalized", "solved", "loss", "seconds"),
+        *("n_params", "values_per_filter", "n_test", "majority_accuracy"),
+        *("shortcut_accuracy", "bayes_accuracy", "shortcut"),
     ]
     assert comparison.attrs["factors"] == ["pooling", "data", "model", "pooling.k"]
     row = comparison.to_dict("records")[0]
@@ -359,6 +466,14 @@ def test_normalized_accuracy(
     """(0.8 - majority) / (best - majority), with 0 and 1 where these are unknown; NaN where best <= majority."""
     write_run(tmp_path, 0.8, result={"majority_accuracy": majority, "bayes_accuracy": best})
     assert column(rows(tmp_path), "normalized") == [normalized if normalized is None else pytest.approx(normalized)]
+
+
+def test_the_floor_is_the_strongest_shortcut(tmp_path: Path) -> None:
+    """(0.8 - 0.7) / (0.9 - 0.7); what is below the shortcut is negative."""
+    limits = {"majority_accuracy": 0.5, "shortcut_accuracy": 0.7, "bayes_accuracy": 0.9}
+    write_run(tmp_path, 0.8, result=limits)
+    write_run(tmp_path, 0.6, pooling="avg", result=limits)
+    assert column(rows(tmp_path), "normalized") == pytest.approx([0.5, -0.5])
 
 
 def test_other_metrics_are_not_normalized(tmp_path: Path) -> None:

@@ -161,7 +161,10 @@ def test_colours_markers_and_lines_tell_many_rows_apart(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_written_as_png_as_svg_and_for_tensorboard(tmp_path: Path) -> None:
-    """Each figure has all three forms; writing again replaces them, and deletes figures that no longer exist."""
+    """Each figure has all three forms; writing again replaces them, and deletes figures that no longer exist.
+
+    The figure of the command `lengths` stays.
+    """
     for k in (1, 3):
         write_seeds(tmp_path, [0.5, 0.6], pooling="kmax", k=k, result={"n_params": 100 * k})
     target = tmp_path / "figures"
@@ -169,9 +172,10 @@ def test_written_as_png_as_svg_and_for_tensorboard(tmp_path: Path) -> None:
     assert figures.write(drawn(tmp_path), target) == [target / f"{name}.png" for name in names]
     (target / "against_region.png").touch()
     (target / "against_region.svg").touch()
+    (target / "lengths.svg").touch()
     written = figures.write(drawn(tmp_path), target)
     assert {path.name for path in target.glob("*.png")} == {f"{name}.png" for name in names}
-    assert {path.name for path in target.glob("*.svg")} == {f"{name}.svg" for name in names}
+    assert {path.name for path in target.glob("*.svg")} == {f"{name}.svg" for name in [*names, "lengths"]}
     for path in written:
         assert path.read_bytes().startswith(PNG)
         assert path.stat().st_size > 5_000

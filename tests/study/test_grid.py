@@ -10,7 +10,7 @@ import pytest
 from runs_on_disk import forget, write_run, write_seeds, write_task
 
 from textpool.study.comparison import compare
-from textpool.study.grid import Grid, grid, pivot
+from textpool.study.grid import Grid, grid, pivot, read_groups
 from textpool.study.runs import read
 
 
@@ -197,3 +197,40 @@ def test_pivot_of_one_panel_has_plain_columns(tmp_path: Path) -> None:
     found = pivot(compare(read(tmp_path)))
     assert found is not None
     assert found.to_dict("index") == {"avg": {"order": 0.75, "tone": 0.75}, "max": {"order": 0.5, "tone": 0.5}}
+
+
+def test_normalized_accuracies_of_seeds_are_between_0_and_1(tmp_path: Path) -> None:
+    """(accuracy - shortcut) / (best - shortcut), cut to the range; the mean over tasks is of these."""
+    limits = {"shortcut_accuracy": 0.7, "bayes_accuracy": 0.9}
+    for data in ("a", "b", "c"):
+        write_seeds(tmp_path, [0.8, 0.6, 1.0], data=data, result=limits)
+    write_seeds(tmp_path, [0.8], data="a", pooling="avg", result=limits)
+    found = grid_of(tmp_path)
+    [panel] = found.panels.values()
+    assert found.by_seed["max-a"] == pytest.approx([0.5, 0, 1])
+    assert found.over_tasks(panel) == {"max": [pytest.approx([0.5, 0, 1])] * 3}  # avg has not seen every task
+
+
+def test_a_mean_over_tasks_needs_three_of_them(tmp_path: Path) -> None:
+    """Neither two tasks nor three values of a setting have one."""
+    for data in ("a", "b"):
+        write_run(tmp_path, data=data)
+    found = grid_of(tmp_path)
+    assert found.over_tasks(found.panels[""]) == {}
+    for filler in (1, 2, 3):
+        write_run(tmp_path / "other", settings={"data.n_filler": filler})
+    found = grid_of(tmp_path / "other")
+    assert found.over_tasks(found.panels[""]) == {}
+
+
+def test_groups_of_a_file(tmp_path: Path) -> None:
+    """A group may name poolings or strategies; other content is refused, with the name of the file."""
+    path = tmp_path / "groups.yaml"
+    path.write_text("how often: [kmax-k8, avg]\nat all: [max]\n")
+    assert read_groups(path) == {"how often": ["kmax-k8", "avg"], "at all": ["max"]}
+    for content, problem in (("- max", "expected names of groups"), ("a: max", "expected names"), ("{", "not YAML")):
+        path.write_text(content)
+        with pytest.raises(ValueError, match=rf"groups\.yaml: {problem}"):
+            read_groups(path)
+    with pytest.raises(ValueError, match=r"none\.yaml: cannot be read: No such file"):
+        read_groups(tmp_path / "none.yaml")

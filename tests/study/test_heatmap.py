@@ -12,13 +12,15 @@ from textpool.study.comparison import compare
 from textpool.study.grid import grid
 from textpool.study.heatmap import heatmap
 from textpool.study.runs import read
-from textpool.study.theory import expect
 
 
-def picture(study: Path, metric: str = "test/acc", theory: dict[str, Any] | None = None) -> Figure:
-    """The heat map of a study."""
+def picture(study: Path, metric: str = "test/acc", **bounds: dict[tuple[str, str], float]) -> Figure:
+    """The heat map of a study, with bounds of what strategies can represent, by strategy and data."""
     comparison = compare(read(study), metric)
-    found = grid(comparison if theory is None else expect(comparison, theory))
+    for name, known in bounds.items():
+        keys = zip(comparison["strategy"], comparison["data"], strict=True)
+        comparison[name] = [known.get(key, np.nan) for key in keys]
+    found = grid(comparison)
     assert found is not None
     return heatmap(found)
 
@@ -52,20 +54,45 @@ def test_the_colour_scale_is_that_of_all_pictures(tasks: Path) -> None:
         assert image.get_clim() == (0, 1)
 
 
-def test_marks_of_theory(tasks: Path) -> None:
-    """A triangle for each expectation, up for wins and down for fails, in the panel where theory holds."""
-    theory = {
-        "given": {"data.n_filler": 1},
-        "wins": {"order": [{"pooling": "kmax", "k": 8}]},
-        "fails": {"order": ["max"], "tone": ["max"]},
-    }
-    figure = picture(tasks, theory=theory)
-    left, right, _ = figure.axes
-    marks = [(*np.asarray(line.get_xydata()).round().tolist()[0], line.get_marker()) for line in left.lines]
-    assert sorted(marks) == [(0, 0, "^"), (0, 2, "v"), (1, 2, "v")]
-    assert not right.lines
-    assert figure.get_supxlabel() == "test/acc in %;  ▲ wins, ▼ fails in theory"
-    assert picture(tasks).get_supxlabel() == "test/acc in %"
+def test_cells_that_no_training_can_change_are_grey(tmp_path: Path) -> None:
+    """A strategy that cannot represent more than the majority guess has a grey cell; one that can is not grey."""
+    for data in ("order", "tone"):
+        write_task(tmp_path, data, 0.5)
+    upper = {("max", "order"): 0.5, ("max", "tone"): 0.7}
+    figure = picture(tmp_path, ceiling_upper=upper, ceiling=upper)
+    [grey] = figure.axes[0].patches
+    assert grey.get_xy() == (-0.5, -0.5)  # pyright: ignore[reportAttributeAccessIssue]
+    assert "grey: the pooling loses what the task asks for" in figure.get_supxlabel()
+    assert picture(tmp_path).get_supxlabel() == "test/acc in %"
+
+
+def test_cells_say_what_was_not_learned(tmp_path: Path) -> None:
+    """An accuracy more than two points below what the strategy can represent has a second line."""
+    write_task(tmp_path, "order", 0.70)
+    write_task(tmp_path, "tone", 0.70)
+    bounds = {("max", "order"): 0.95, ("max", "tone"): 0.719}
+    figure = picture(tmp_path, ceiling=bounds, ceiling_upper=dict.fromkeys(bounds, 1.0))
+    assert sorted(texts(figure.axes[0].texts)) == ["70", "70", "can 95"]
+    assert "can 100: it can represent so much or more, but did not learn it" in figure.get_supxlabel()
+
+
+def test_cells_say_how_many_seeds_solved_a_task(tmp_path: Path) -> None:
+    """Where some did and some did not; where all or none did, the mean says it."""
+    for seed, accuracy in enumerate((1.0, 0.6, 1.0)):
+        write_task(tmp_path, "order", accuracy, seed=seed)
+        write_task(tmp_path, "position", 1.0, seed=seed)
+    figure = picture(tmp_path)
+    assert sorted(texts(figure.axes[0].texts)) == ["100", "2/3", "87"]
+    assert "7/10: seeds that solved the task" in figure.get_supxlabel()
+
+
+def test_groups_are_named_on_the_right(tasks: Path) -> None:
+    """Groups stand in their order, each in that of the mean accuracy; what is in none comes last."""
+    found = grid(compare(read(tasks)), {"counts": ["kmax-k3", "kmax-k8"], "nothing": ["avg"]})
+    assert found is not None
+    assert found.strategies == ["kmax-k8", "kmax-k3", "max"]
+    assert found.groups == {"counts": 2, "others": 1}
+    assert {"counts", "others"} <= set(texts(heatmap(found).axes[1].texts))
 
 
 def test_another_metric_has_no_limits(tasks: Path) -> None:

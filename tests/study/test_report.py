@@ -1,14 +1,12 @@
 """The report of a study: what is printed for which width, and which files are written."""
 
-import io
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from runs_on_disk import cut_short, write_run, write_seeds, write_task
+from runs_on_disk import write_run, write_seeds, write_task
 
 from textpool.study import report as module
 from textpool.study.comparison import compare
@@ -102,65 +100,37 @@ def test_a_study_of_failures_only(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "figures:" not in printed
 
 
-def test_theory_is_held_against_the_study(tmp_path: Path) -> None:
-    """Surprises are in comparison.md, expectations in comparison.csv, and given settings need no command."""
+def test_ceilings_are_held_against_the_study(tmp_path: Path) -> None:
+    """What was not learned is in comparison.md, the bounds are in comparison.csv; no command names n_filler."""
     for data in ("order", "tone"):
         write_run(tmp_path, 0.8, data=data)
-    theory = {"given": {"data.n_filler": 1}, "wins": {}, "fails": {"order": ["max"]}}
-    report([tmp_path], theory=theory)
+    bounds = {"strategy": "max", "pooling": "max", "settings": "", "data": "order", "task": "data.n_filler=1"}
+    report([tmp_path], ceilings=pd.DataFrame([bounds | {"lower": 0.9, "upper": 1.0, "kind": "bounds"}]))
     text = (tmp_path / "comparison.md").read_text()
-    assert "## Against theory\n\n- order: max fails in theory, and has 80.0 %, a normalized accuracy of 0.80\n" in text
-    assert pd.read_csv(tmp_path / "comparison.csv")["expected"].fillna("").tolist() == ["fails", ""]
+    heading = "## Below what the pooling can represent"
+    assert f"{heading}\n\n- max-order: 80.0 %, and its pooling can represent 90.0 % or more\n" in text
+    assert pd.read_csv(tmp_path / "comparison.csv")["ceiling"].fillna(0).tolist() == [0.9, 0]
 
 
-def test_several_studies_are_printed_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Several studies have no common folder for files."""
-    for name in ("a", "b"):
-        write_run(tmp_path / name, 0.5)
-    report([tmp_path / "a", tmp_path / "b"])
-    assert files(tmp_path / "a") == files(tmp_path / "b") == []
-    printed = capsys.readouterr().out
-    assert "Studies a, b" in printed
-    assert "a/max" in printed
-    assert "b/max" in printed
-
-
-@pytest.mark.parametrize("form", ["md", "csv", "json", "latex"])
-def test_a_format_is_printed_alone(tasks: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
-    """The output can be read by a program, and no file is written."""
-    report([tasks], form=form)
-    printed = capsys.readouterr().out
-    assert files(tasks) == []
-    if form == "json":
-        assert [row["row"] for row in json.loads(printed)] == compare(read(tasks))["row"].tolist()
-    if form == "csv":
-        assert len(pd.read_csv(io.StringIO(printed))) == 18
-    assert "tensorboard" not in printed
-
-
-def test_options_reach_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Metric, baseline and blocks are those of the command."""
-    for data in ("order", "tone"):
-        for pooling in ("max", "avg"):
-            write_seeds(tmp_path, [0.5, 0.6], pooling=pooling, data=data)
-    report([tmp_path], "test/loss", "avg", ["model"], form="json")
-    found = json.loads(capsys.readouterr().out)
-    assert {row["metric"] for row in found} == {"test/loss"}
-    assert [row["baseline"] for row in found] == ["avg-order", None, "avg-order", "avg-order"]
-
-
-def test_the_rows_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every row and every error is shown in full, and text that looks like markup is shown as it is."""
-    write_seeds(tmp_path, [0.5, 0.6])
-    write_run(tmp_path, None, pooling="bad", result={"error": "k: expected | [red] an integer"})
-    cut_short(write_run(tmp_path, seed=2))
-    report([tmp_path])
-    printed = capsys.readouterr().out
-    assert re.search(r"^ *max +1 failed +2 +55\.00 \[-8\.53, 118\.53\]", printed, flags=re.MULTILINE)
-    assert re.search(r"^ *bad +failed", printed, flags=re.MULTILINE)
-    assert "bad failed: k: expected | [red] an integer" in printed
-    assert "max-seed2 failed: " in printed
-    assert "result.json: not the result of a run" in " ".join(printed.split())
+def test_a_table_of_runs_is_compared_like_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`runs.csv` has everything that the comparison needs; the output goes where `out` says, or nowhere."""
+    study = tmp_path / "first"
+    write_seeds(study, [0.5, 0.6], settings={"data.seed": "${seed}"})
+    for k in (3, 5):
+        write_seeds(study, [0.6, 0.6 + k / 100], pooling="kmax", k=k, settings={"data.seed": "${seed}"})
+    write_run(study, None, pooling="sum")
+    report([study])
+    capsys.readouterr()
+    report([study / "runs.csv"], out=tmp_path / "out")
+    assert "first/runs" not in capsys.readouterr().out
+    one, other = (pd.read_csv(folder / "comparison.csv") for folder in (study, tmp_path / "out"))
+    pd.testing.assert_frame_equal(one, other)
+    before = sorted(tmp_path.rglob("*"))
+    report([study / "runs.csv"])
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"x\.csv: not a table of runs such as logs/first/runs\.csv"):
+        report([tmp_path / "x.csv"])
 
 
 def test_a_short_study_shows_its_rows(tasks: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +146,7 @@ def test_a_short_study_shows_its_rows(tasks: Path, capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     assert "kmax-k8-order-n_filler1" not in printed
     assert re.search(r"^ *n_filler 16 *$", printed, flags=re.MULTILINE)
-    assert re.search(r"^ *kmax-k8 +97\.5 ±6\.4 +70\.5 ±6\.4", printed, flags=re.MULTILINE)
+    assert re.search(r"^ *kmax-k8 +97\.5 \[91\.1, 103\.9\] +70\.5 \[64\.1, 76\.9\]", printed, flags=re.MULTILINE)
     assert "All 41 rows: comparison.md." in " ".join(printed.split())
 
 
@@ -193,10 +163,10 @@ def test_a_long_study_has_a_picture_of_the_grid_only(tasks: Path, monkeypatch: p
     """Figures with a line or a point per row are drawn as long as they can be told apart."""
     report([tasks])
     names = {path.stem for path in (tasks / "figures").glob("*.png")}
-    assert names == {"grid", "accuracy", "learning_curves", "against_k"}
+    assert names == {"grid", "accuracy", "learning_curves", "against_k", "profile", "profile_2"}
     monkeypatch.setattr(module, "MOST_ROWS", 17)
     report([tasks])
-    assert {path.stem for path in (tasks / "figures").glob("*.png")} == {"grid"}
+    assert {path.stem for path in (tasks / "figures").glob("*.png")} == {"grid", "profile", "profile_2"}
 
 
 @pytest.mark.slow
@@ -233,7 +203,7 @@ def test_a_narrow_terminal_leaves_out_whole_columns(
     printed = shown_on_terminal(tmp_path, columns, monkeypatch, capsys)
     assert "…" not in printed
     assert max(map(len, printed.splitlines())) <= columns
-    for cell in ("55.00 [-8.53, 118.53]", "60.00 [-67.06, 187.06]", "+5.00 [-58.53, +68.53]", "not separable"):
+    for cell in ("55.00 [-8.53, 118.53]", "60.00 [-67.06, 187.06]", "+5.00 [-58.53, +68.53]", "open"):
         assert cell in printed
     assert ("Too narrow here for" in printed) == (columns < 140)
     head, _, left_out = " ".join(printed.split()).partition("Too narrow here for ")
@@ -241,7 +211,10 @@ def test_a_narrow_terminal_leaves_out_whole_columns(
     assert ("10,818" in head) == ("parameters" not in left_out)
 
 
-@pytest.mark.parametrize(("columns", "expected"), [(60, "97.5 ±6.4"), (44, "97.5"), (20, "too wide for this terminal")])
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [(110, "97.5 [91.1, 103.9]"), (60, "97.5"), (44, "97.5"), (20, "too wide for this terminal")],
+)
 def test_a_grid_on_a_narrow_terminal(
     tasks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int, expected: str
 ) -> None:
@@ -249,7 +222,7 @@ def test_a_grid_on_a_narrow_terminal(
     monkeypatch.setattr(module, "MOST_ROWS", 0)
     printed = shown_on_terminal(tasks, columns, monkeypatch, capsys)
     assert expected in " ".join(printed.split())
-    assert ("±6.4" in printed) == (columns == 60)
+    assert ("[91.1, 103.9]" in printed) == (columns == 110)
     assert "…" not in printed
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ def test_markdown_by_hand(two: pd.DataFrame) -> None:
     assert cells[2:] == [
         ["max", "2", "55.00 [-8.53, 118.53]", "", "", "", "0.4500", "10,818", "1", "3.2"],
         [
-            *("avg_x", "2", "60.00 [-67.06, 187.06]", "+5.00 [-58.53, +68.53]", "0.500", "not separable"),
+            *("avg_x", "2", "60.00 [-67.06, 187.06]", "+5.00 [-58.53, +68.53]", "0.500", "open"),
             *("0.4000", "10,818", "1", "3.2"),
         ],
     ]
-    assert lines[7].startswith("test/acc in %, of the best epoch of each run. Over seeds: mean and 95 % interval")
+    assert lines[7] == (
+        "test/acc in %, of the best epoch of each run, with 95 % intervals. Intervals over other seeds only, not over "
+        "other test sentences, are Student's t. open: neither; more seeds or sentences may tell."
+    )
     assert len(lines) == 8
 
 
@@ -112,15 +116,19 @@ def test_pipes_are_escaped_in_markdown(tmp_path: Path) -> None:
 
 
 def test_the_grid_in_markdown(tasks: Path) -> None:
-    """Each panel is a section before the rows, with half the intervals and the reference accuracies."""
+    """Each panel is a section before the rows, with the intervals, the mean over tasks and the reference accuracies.
+
+    kmax-k8 has 0.97 and 0.98 on order: half the interval is 12.7062 * 0.01 / 2. The normalized accuracies are 0.95,
+    0.5125 and 0.0067.
+    """
     text = "\n".join(" ".join(line.split()) for line in lines_of(compare(read(tasks))))
     for panel in ("n_filler 1", "n_filler 16"):
-        assert f"## {panel}\n\n| | order | tone | position |\n" in text
-    # seeds 0.97 and 0.98: half the interval is 12.7062 * 0.01 / 2
-    assert "| kmax-k8 | 97.5 ±6.4 | 70.5 ±6.4 | 25.5 ±6.4 |\n" in text
-    assert "| max | 80.0 | 50.0 | 25.0 |\n" in text
-    assert "| best reachable | 100.0 | 90.0 | 100.0 |\n| majority guess | 50.0 | 50.0 | 25.0 |\n" in text
-    assert "test/acc in %, ± half the 95 % interval over seeds." in text
+        assert f"## {panel}\n\n| | order | tone | position | all tasks |\n" in text
+    [row] = {line for line in text.splitlines() if line.startswith("| kmax-k8 |")}
+    assert row.startswith("| kmax-k8 | 97.5 [91.1, 103.9] | 70.5 [64.1, 76.9] | 25.5 [19.1, 31.9] | 0.49 [")
+    assert "| max | 80.0 | 50.0 | 25.0 | 0.20 |\n" in text
+    assert "| best reachable | 100.0 | 90.0 | 100.0 | |\n| majority guess | 50.0 | 50.0 | 25.0 | |\n" in text
+    assert "test/acc in %, with 95 % intervals over other seeds. all tasks: mean normalized accuracy" in text
     assert text.index("## n_filler 16") < text.index("## Rows") < text.index("| kmax-k8-order-n_filler16 |")
 
 
@@ -138,7 +146,7 @@ def test_failed_and_missing_cells_of_the_grid(tasks: Path) -> None:
     found = grid(compare(read(tasks)))
     assert found is not None
     cells = tables.grid_cells(found, found.panels["n_filler 4"])
-    assert cells.columns.tolist() == ["", "order", "tone", "position"]
+    assert cells.columns.tolist() == ["", "order", "tone", "position"]  # one task has no mean over tasks
     assert cells[cells[""].isin(["avg", "sum"])].to_numpy().tolist() == [
         ["avg", "", "70.0", ""],
         ["sum", "", "failed", ""],
@@ -153,14 +161,27 @@ def test_without_a_grid_there_are_no_sections(two: pd.DataFrame) -> None:
     assert [line for line in lines_of(two) if line.startswith("#")] == ["# Study first"]
 
 
-def test_errors_and_surprises_are_listed(tasks: Path) -> None:
-    """Errors are below the table, surprises of theory between the grid and the rows."""
-    lines = lines_of(compare(read(tasks)), errors=["kmax failed: k | 0"], surprises=["order: max fails"])
+def test_errors_and_rows_below_their_ceiling_are_listed(tasks: Path) -> None:
+    """Errors are below the table, what was not learned between the grid and the rows."""
+    lines = lines_of(compare(read(tasks)), errors=["kmax failed: k | 0"], below=["max-order: 80 %"])
     assert lines[-1] == "- kmax failed: k | 0"
-    heading = lines.index("## Against theory")
-    assert lines[heading + 2] == "- order: max fails"
+    heading = lines.index("## Below what the pooling can represent")
+    assert lines[heading + 2] == "- max-order: 80 %"
     assert heading < lines.index("## Rows")
-    assert "## Against theory" not in lines_of(compare(read(tasks)))
+    assert "## Below what the pooling can represent" not in lines_of(compare(read(tasks)))
+
+
+def test_a_row_is_below_its_ceiling_by_more_than_two_points(two: pd.DataFrame) -> None:
+    """The bounds that are known are lower ones, so the text says `or more`."""
+    assert tables.below_ceiling(two.assign(ceiling=math.nan)) == [
+        "Nothing is known of what these poolings can represent."
+    ]
+    near = two.assign(ceiling=[0.569, 0.62])
+    assert tables.below_ceiling(near) == ["Every row is within 2 points of what its pooling can represent."]
+    low = two.assign(ceiling=[0.569, 0.621], solved=[0, 1])
+    assert tables.below_ceiling(low) == [
+        "avg_x: 60.0 %, and its pooling can represent 62.1 % or more (1/2 seeds reach the best)"
+    ]
 
 
 def test_a_row_without_interval_keeps_its_value(tmp_path: Path) -> None:
@@ -208,8 +229,8 @@ def test_latex_includes_the_grid(tasks: Path) -> None:
     comparison = compare(read(tasks))
     text = tables.latex(comparison, grid(comparison))
     assert text.count(r"\begin{tabular}") == 3
-    assert text.startswith("% n_filler 1\n\\begin{tabular}{lrrr}\n")
-    assert "kmax-k8 & 97.5 ±6.4 & 70.5 ±6.4 & 25.5 ±6.4 \\\\" in text
+    assert text.startswith("% n_filler 1\n\\begin{tabular}{lrrrr}\n")
+    assert "kmax-k8 & 97.5 [91.1, 103.9] & 70.5 [64.1, 76.9] & 25.5 [19.1, 31.9] &" in text
     assert r"kmax-k8-order-n\_filler16 &" in text
 
 
@@ -233,13 +254,12 @@ def test_the_caption_says_what_the_intervals_are_over(tasks: Path) -> None:
     write_run(tasks, 0.5, folder="one", wrong=range(50), pooling="one", data="spread", settings={"data.n_filler": 1})
     comparison = compare(read(tasks))
     found = tables.caption(comparison)
-    assert found.startswith(
-        "test/acc in %, of the best epoch of each run. Over seeds: mean and 95 % interval (Student's"
-    )
-    assert "One seed: the intervals are over the 100 sentences of the test set (Wilson" in found
+    assert "Intervals over other seeds only, not over other test sentences, are Student's t." in found
+    assert "One seed: the intervals are over other test sets of 100 sentences." in found
     # kmax-k3 and kmax-k8 have fewer than two seeds in common with max, except on `spread`, where they are missing
-    assert found.endswith("p is corrected for 1 comparison (Holm).")
-    assert "% interval over seeds and test set." in tables.grid_caption(comparison)
+    assert "corrected for" not in found
+    assert found.endswith("There is no verdict with fewer than 5 seeds, because several tables are compared.")
+    assert "95 % intervals over other seeds or sentences." in tables.grid_caption(comparison)
     loss = tables.caption(compare(read(tasks), "test/loss"))
     assert loss.startswith("test/loss, of the best epoch")
 

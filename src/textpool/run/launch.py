@@ -150,17 +150,18 @@ class StudyCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Find out what is swept, and hand it to the jobs."""
         refuse_relaunch(config)
-        study, baseline = Path(config.hydra.sweep.dir).resolve(), config.get("baseline")
+        study = Path(config.hydra.sweep.dir).resolve()
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = [*params, *config.hydra.overrides.task]
         try:
             switch("stop_on_failure", config.get("stop_on_failure", False))
+            options_of_comparison(config)
         except ValueError as error:
             raise SystemExit(f"error: {error}") from error
         poolings = values_of("pooling", overrides, options(config, "pooling"))
         refuse_unknown_baseline(config, study, poolings or [config.hydra.runtime.choices.pooling])
         CONTINUE[:] = [how_to_continue(config)]
-        INTERRUPTED.append(lambda: self.report_if_interrupted(study, baseline))
+        INTERRUPTED.append(lambda: self.report_if_interrupted(study, config))
         basic = config.hydra.sweeper._target_.endswith("BasicSweeper")  # only its jobs are known beforehand
         jobs = count_jobs(overrides, lambda group: options(config, group)) if basic else None
         if is_search(config.hydra.sweeper):
@@ -204,7 +205,7 @@ class StudyCallback(Callback):
             _sweep(config.hydra).finish(folder.name, result.exists() and result.stat().st_mtime >= self.clock)
         if job_return.status != JobStatus.FAILED:
             if alone:
-                report_study(folder.parent, config.get("baseline"))
+                report_study(folder.parent, config)
                 print(f"run:     {short(folder)}\nmodel:   {short(folder)}/checkpoints/best.ckpt")
             return
         error = root_cause(job_return._return_value)
@@ -232,7 +233,7 @@ class StudyCallback(Callback):
         failure, *given_up = stopped.read_text(encoding="utf-8").splitlines() if stopped and stopped.exists() else [""]
         self.end_progress()
         try:
-            failed = report_study(study, config.get("baseline")).query("status != 'ok'")
+            failed = report_study(study, config).query("status != 'ok'")
         except Exception as error:  # Hydra would make a warning of it, and a success of the sweep
             raise SystemExit(f"error: no table of {study}: {describe(error)}") from error
         refused = [file for file in study.glob(f"*/{REFUSED}") if file.stat().st_mtime >= self.sweep_clock]
@@ -244,13 +245,13 @@ class StudyCallback(Callback):
         if refused or (failed["started"] >= self.sweep_started).any():
             raise SystemExit(1)
 
-    def report_if_interrupted(self, study: Path, baseline: str) -> None:
+    def report_if_interrupted(self, study: Path, config: DictConfig) -> None:
         """Compare the runs so far, if this sweep has begun any and has not reported them."""
         self.end_progress()
         begun = any(path.stat().st_mtime >= self.sweep_clock for path in study.glob(f"*/{CONFIG}"))
         if begun and not self.reported:
             say_interrupted()
-            report_study(study, baseline)
+            report_study(study, config)
 
     def end_progress(self) -> None:
         """Take away the bar of the sweep, and the files that its jobs shared."""
@@ -259,11 +260,27 @@ class StudyCallback(Callback):
             self.sweep.close()
 
 
-def report_study(study: Path, baseline: str) -> Any:
+def report_study(study: Path, config: DictConfig) -> Any:
     """Compare the runs of a study on the terminal and in its folder; all its runs as a DataFrame."""
     from textpool.study.report import report  # late: pandas, SciPy and matplotlib take seconds
 
-    return report([study], baseline=baseline)
+    return report([study], **options_of_comparison(config))
+
+
+def options_of_comparison(config: DictConfig) -> dict[str, Any]:
+    """The settings of a configuration that `textpool.study.report` takes.
+
+    Raises:
+        ValueError: if one has a value that is not allowed.
+    """
+    choose, near = config.get("choose"), config.get("equal_within", 1.0)
+    if isinstance(near, bool) or not isinstance(near, int | float) or near < 0:
+        raise ValueError(f"equal_within: expected a number of points of at least 0, got {near!r}")
+    names = [choose] if isinstance(choose, str) else list(choose or ())
+    unknown = [name for name in names if OmegaConf.select(config, name, default=None) is None]
+    if unknown:
+        raise ValueError(f"choose: expected settings of the configuration, such as optimizer.lr, got {unknown[0]!r}")
+    return {"baseline": config.get("baseline"), "choose": names, "equal_within": near}
 
 
 def discard_unused(folder: Path) -> None:

@@ -21,7 +21,7 @@ from textpool.data import SentenceData
 from textpool.data.summary import log_summary
 from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
-from textpool.record import PREDICTIONS, RESULT, Result, in_words, short, sentences_hash, write_predictions
+from textpool.record import PREDICTIONS, RESULT, Result, in_words, sentences_hash, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, changes, claim, finished_before, locked, publish, working_folder
 from textpool.run.processes import SameInEachProcess

@@ -1,38 +1,42 @@
 """What the runs of a study say together: grouped over seeds, with intervals, each compared with a baseline."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from textpool.facts import compared_apart, is_own, label, named
+from textpool.facts import compared_apart, is_own, label, named, short_names
 from textpool.record import is_fraction, read_predictions
-from textpool.study.runs import factor_names
-from textpool.study.statistics import (
-    accuracy_on_test_set,
-    difference_on_test_set,
-    difference_over_seeds,
-    holm,
-    mean_over_seeds,
-)
+from textpool.study import statistics
+from textpool.study.runs import factor_names, same_sentences
+from textpool.study.statistics import Mean
 
-ALPHA = 0.05
+ALPHA = 1 - statistics.LEVEL
+EQUAL_WITHIN = 1.0  # points
+LEAST_SEEDS = 5  # for a verdict, where several data sets or settings are compared at once
 # what is measured of each row, and what all of its runs share, with the types of the columns
 MEASURED = {"metric": object, "mean": float, "low": float, "high": float, "over": object, "baseline": object}
 MEASURED |= dict.fromkeys(("difference", "difference_low", "difference_high", "p"), float)
 SHARED = {"n_params": "Int64", "values_per_filter": "Int64", "n_test": "Int64"}  # integers, some of them missing
-SHARED |= {"majority_accuracy": float, "bayes_accuracy": float}
-TYPES = {**MEASURED, **SHARED, "seeds": int, "loss": float, "seconds": float}
+SHARED |= {"majority_accuracy": float, "shortcut_accuracy": float, "bayes_accuracy": float, "shortcut": object}
+TYPES = {**MEASURED, **SHARED, "seeds": int, "solved": "Int64", "loss": float, "seconds": float}
 # the better, the higher; rows are sorted by other columns from the lowest to the highest
-HIGHER_IS_BETTER = ("difference", "difference_low", "difference_high", "normalized", "mean", "low", "high")
+HIGHER_IS_BETTER = ("difference", "difference_low", "difference_high", "normalized", "mean", "low", "high", "solved")
 IS_BASELINE = "baseline"  # why a row has no difference
+
+Read = Callable[[Path], tuple[list[str], list[bool]] | None]
 
 
 def compare(
-    runs: pd.DataFrame, metric: str = "test/acc", baseline: str = "max", by: Sequence[str] | None = None
+    runs: pd.DataFrame,
+    metric: str = "test/acc",
+    baseline: str = "max",
+    by: Sequence[str] | None = None,
+    choose: Sequence[str] = (),
+    equal_within: float = EQUAL_WITHIN,
 ) -> pd.DataFrame:
     """Compare the configurations of a table of runs by one metric.
 
@@ -43,70 +47,136 @@ def compare(
             row that has a finished run.
         by: factors whose values set comparisons apart, such as `["data"]`: each value has a baseline of its own. None:
             all factors that differ, except the pooling and its own settings.
+        choose: factors, such as `["optimizer.lr"]`, of which each row has the value that is best on the validation
+            split: the highest mean accuracy over the seeds, and among equals the lowest mean loss.
+        equal_within: two accuracies are equal if the whole interval of their difference is within so many points; 0:
+            no verdict says so.
 
     Returns:
         One row per configuration, that is, per set of equal factors. `row`: its name; `strategy`: the pooling with
-        the settings that tell it apart, empty where nothing is known of the run but its folder; the factors; `seeds`:
-        number of seeds with a finished run; `status`: what did not finish; `metric`, `mean`, `low`, `high`: the mean
-        with its 95 % interval; `over`: what the interval is over, `seeds` or `test set`; `baseline`, `difference`,
-        `difference_low`, `difference_high`, `p`: the paired difference from the baseline, with a p-value corrected for
-        the number of comparisons (Holm); `verdict`; `no_difference`: why there is none, empty where there is one;
-        `normalized`: the mean on a scale from a majority guess (0) to the best accuracy that can be reached (1);
-        `loss`: mean test loss; `seconds`: median duration; then what all runs of the configuration share.
+        the settings that tell it apart, empty where nothing is known of the run but its folder; the factors; `chosen`:
+        the values of the factors of `choose`; `seeds`: number of seeds with a finished run; `status`: what did not
+        finish; `metric`, `mean`, `low`, `high`: the mean with its 95 % interval; `over`: what the interval is over,
+        `seeds and sentences`, `seeds` or `sentences`; `baseline`, `difference`, `difference_low`, `difference_high`,
+        `p`: the paired difference from the baseline, with a p-value and an interval that are corrected for the number
+        of comparisons with the same baseline (Holm); `verdict`: better, worse, equal or open; `no_difference`: why
+        there is none, empty where there is one; `normalized`: the mean on a scale from the strongest shortcut, or a
+        majority guess where none is known (0), to the best accuracy that can be reached (1); `solved`: number of seeds
+        that reach it, see `is_solved`; `loss`: mean test loss; `seconds`: median duration; then what all runs of the
+        configuration share. `attrs["by_seed"]` has the values of each row by its name.
 
     Raises:
-        ValueError: if no run has the metric, or no run the factor that `by` names.
+        ValueError: if no run has the metric, or no run the factor that `by` or `choose` names.
     """
     factors = factor_names(runs)
     if runs["study"].nunique() > 1:
         factors = ["study", *factors]
     metrics = sorted(name for name in runs.columns if "/" in name)
-    for name, given, allowed in [("metric", [metric], metrics), ("by", by or (), factors)]:
+    for name, given, allowed in [
+        ("metric", [metric], metrics),
+        ("by", by or (), factors),
+        ("choose", choose, [name for name in factors if name != "pooling"]),
+    ]:
         unknown = [value for value in given if allowed and value not in allowed]
         if unknown:
             raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {unknown[0]!r}")
-    groups = [group for _, group in runs.groupby(factors, sort=False, dropna=False)]
-    described = pd.DataFrame([_described(group, factors, metric) for group in groups], dtype=object)
+    if equal_within < 0:
+        raise ValueError(f"equal_within: expected a number of points of at least 0, got {equal_within}")
+    chosen = {name: short for name, short in short_names(factors).items() if name in choose}
+    factors = [name for name in factors if name not in choose]
+    groups = [_best(group, list(choose)) for _, group in runs.groupby(factors, sort=False, dropna=False)]
+    described = pd.DataFrame([_described(group, factors, chosen, metric) for group in groups], dtype=object)
     rows = described.astype({name: kind for name, kind in TYPES.items() if name in described})
     rows["strategy"], rows["row"] = _names(rows, factors, groups)
 
     finished = [_finished(group, metric) for group in groups]
     read = functools.cache(read_predictions)  # every row asks for the predictions of the baseline
     apart = list(by) if by is not None else [name for name in factors if compared_apart(name)]
-    for _, block in rows.groupby(apart, sort=False, dropna=False) if apart else [((), rows)]:
+    blocks = [block for _, block in rows.groupby(apart, sort=False, dropna=False)] if apart else [rows]
+    for block in blocks:
         base = _baseline(block, baseline)
+        differences: dict[Any, Mean] = {}
         for number in block.index:
             reference = finished[base] if number != base else None
-            for name, value in _measured(finished[number], reference, metric, read).items():
+            for name, value in _measured(finished[number], metric, read).items():
                 rows.loc[number, name] = value
+            difference = None if reference is None else _difference(finished[number], reference, metric, read)
+            if isinstance(difference, Mean):
+                differences[number] = difference
             if number != base:
                 rows.loc[number, "baseline"] = rows.loc[base, "row"]
-            reason = _no_difference(finished[number], reference, metric, read)
-            rows.loc[number, "no_difference"] = reason if np.isnan(rows.loc[number, "difference"]) else ""
-    tested = rows["p"].notna()
-    rows.loc[tested, "p"] = holm(rows.loc[tested, "p"].tolist())
-    rows["verdict"] = [_verdict(row, metric) for row in rows.to_dict("records")]
+            rows.loc[number, "no_difference"] = {Mean: "", type(None): IS_BASELINE}.get(type(difference), difference)
+            rows.loc[number, "difference"] = difference.value if isinstance(difference, Mean) else np.nan
+        differences = {number: difference for number, difference in differences.items() if not np.isnan(difference.p)}
+        corrected, levels = statistics.holm([difference.p for difference in differences.values()])
+        for (number, difference), p, level in zip(differences.items(), corrected, levels, strict=True):
+            for name, value in {**_interval("difference", difference.interval(level)), "p": p}.items():
+                rows.loc[number, name] = value
+    rows["verdict"] = [
+        "" if len(blocks) > 1 and row["seeds"] < LEAST_SEEDS else _verdict(row, metric, equal_within / 100)
+        for row in rows.to_dict("records")
+    ]
     rows["normalized"] = _normalized(rows) if metric == "test/acc" else rows["mean"]
-    first = ["row", "strategy", *factors, "seeds", "status", *MEASURED, "verdict", "no_difference", "normalized"]
+    if metric == "test/acc":
+        known = rows["bayes_accuracy"].notna() & (rows["seeds"] > 0)
+        solved = [
+            int(is_solved(each[metric], row).sum()) if len(each) else None
+            for each, row in zip(finished, _records(rows), strict=True)
+        ]
+        rows["solved"] = pd.Series(solved, dtype="Int64").where(known)
+    first = ["row", "strategy", *factors, "chosen", "seeds", "status", *MEASURED, "verdict", "no_difference"]
+    first += ["normalized", "solved"]
     rows = rows[[*first, *(name for name in rows.columns if name not in first)]]
-    rows.attrs["factors"] = factors
+    rows.attrs |= {
+        "factors": factors,
+        "equal_within": equal_within,
+        "choose": list(choose),
+        "by_seed": {row: run[metric].tolist() for row, run in zip(rows["row"], finished, strict=True) if len(run)},
+    }
     return rows
 
 
-def _described(group: pd.DataFrame, factors: Sequence[str], metric: str) -> dict[str, Any]:
+def is_solved(accuracy: Any, row: Mapping[str, Any]) -> Any:
+    """Whether an accuracy is the best one that can be reached, but for chance.
+
+    Args:
+        accuracy: of one run, or of several.
+        row: with the best accuracy that can be reached and the size of the test set. An accuracy may be below the best
+            by a point, or by two standard errors of a test set of this size if that is more.
+    """
+    best, n = row["bayes_accuracy"], row["n_test"]
+    error = 0.0 if pd.isna(n) else (best * (1 - best) / n) ** 0.5
+    return accuracy >= best - max(0.01, 2 * error)
+
+
+def _best(group: pd.DataFrame, choose: list[str]) -> pd.DataFrame:
+    """The runs with the values of some factors that are best on the validation split; all, where none has finished."""
+    done = group[group["status"] == "ok"]
+    if not choose or "val/acc" not in done or done["val/acc"].isna().all():
+        return group
+    means = done.groupby(choose, sort=False, dropna=False)[["val/acc", "val/loss"]].mean()
+    best = means.sort_values(["val/acc", "val/loss"], ascending=[False, True], kind="stable").index[0]
+    values = best if isinstance(best, tuple) else (best,)
+    alike = [all(row[name] == value for name, value in zip(choose, values, strict=True)) for row in _records(group)]
+    return group[alike]
+
+
+def _described(group: pd.DataFrame, factors: Sequence[str], chosen: Mapping[str, str], metric: str) -> dict[str, Any]:
     """The values of a row that need no comparison."""
     finished = group[group["status"] == "ok"].drop_duplicates("seed")
     bad = group.loc[group["status"] != "ok", "status"].value_counts(sort=False)
     first = finished.iloc[0] if len(finished) else None
     return {
         **{name: group.iloc[0][name] for name in factors},
+        "chosen": ", ".join(f"{short} {group.iloc[0][name]}" for name, short in chosen.items()),
         "seeds": len(finished),
         "status": ", ".join(str(state) if len(group) == 1 else f"{count} {state}" for state, count in bad.items()),
         **{name: None if kind is object else np.nan for name, kind in MEASURED.items()},
         "metric": metric,
+        "solved": None,
         "loss": finished["test/loss"].mean() if "test/loss" in finished else np.nan,
         "seconds": finished["seconds"].median(),
-        **{name: None if first is None else first[name] for name in SHARED},
+        **{name: None if first is None else first.get(name) for name in SHARED},
     }
 
 
@@ -150,58 +220,75 @@ def _baseline(block: pd.DataFrame, name: str) -> Any:
     return next(rows.index[0] for rows in (exact, same_pooling, usable) if len(rows))
 
 
-def _measured(
-    runs: pd.DataFrame,
-    reference: pd.DataFrame | None,
-    metric: str,
-    read: Callable[[Path], tuple[list[str], list[bool]] | None],
-) -> dict[str, Any]:
-    """Mean and difference from the baseline: over seeds, or of one seed over the sentences of the test set."""
+def _measured(runs: pd.DataFrame, metric: str, read: Read) -> dict[str, Any]:
+    """The mean with its interval, and what the interval is over."""
     if not len(runs):
         return {}
-    shared = [] if reference is None else [seed for seed in runs.index if seed in reference.index]
+    table = _table(runs, metric, read)
     if len(runs) > 1:
-        measured = _interval("", mean_over_seeds(runs[metric].tolist())) | {"over": "seeds"}
-        if reference is None or len(shared) < 2:
-            return measured
-        difference, p = difference_over_seeds(runs.loc[shared, metric].tolist(), reference.loc[shared, metric].tolist())
-        return measured | _interval("difference", difference) | {"p": p}
-    own = read(runs["folder"].iloc[0]) if metric == "test/acc" else None
-    if own is None:
+        mean = _over_seeds(runs[metric].tolist(), runs, metric) if table is None else statistics.two_way(table)
+        over = "seeds and sentences" if mean.units else "seeds"
+        return _interval("", statistics.share(mean) if mean.units else mean.interval()) | {"over": over}
+    if table is None:
         return {"mean": runs[metric].iloc[0]}
-    measured = _interval("", accuracy_on_test_set(own[1])) | {"over": "test set"}
-    other = read(reference["folder"][shared[0]]) if reference is not None and shared else None
-    if other is None or other[0] != own[0]:
-        return measured
-    difference, p = difference_on_test_set(own[1], other[1])
-    return measured | _interval("difference", difference) | {"p": p}
+    right, n = int(table.sum()), table.size
+    return _interval("", (right / n, *statistics.clopper_pearson(right, n))) | {"over": "sentences"}
 
 
-def _no_difference(
-    runs: pd.DataFrame,
-    reference: pd.DataFrame | None,
-    metric: str,
-    read: Callable[[Path], tuple[list[str], list[bool]] | None],
-) -> str:
-    """Why a row that has no difference from the baseline has none."""
+def _difference(runs: pd.DataFrame, reference: pd.DataFrame, metric: str, read: Read) -> Mean | str:
+    """The difference from the baseline, paired by seed and, where that is known, by sentence; or why there is none."""
     if not len(runs):
         return f"no finished run with {metric}"
-    if reference is None:
-        return IS_BASELINE
     if not len(reference):
         return f"the baseline has no finished run with {metric}"
     shared = [seed for seed in runs.index if seed in reference.index]
     if not shared:
         return "no seed in common with the baseline"
-    if len(runs) > 1:
+    if len(shared) < 2 <= len(runs):
         return "only one seed in common with the baseline"
+    own, other = runs.loc[shared], reference.loc[shared]
+    one, two = _table(own, metric, read), _table(other, metric, read)
+    alike = _labels(own, read) == _labels(other, read)
+    if len(shared) > 1:
+        if alike and one is not None and two is not None:
+            return statistics.difference(statistics.two_way(one - two))
+        paired = np.subtract(own[metric].tolist(), other[metric].tolist()).tolist()
+        return statistics.difference(_over_seeds(paired, own, metric))
     if metric != "test/acc":
         return f"only one seed, which is not enough for {metric}"
-    if read(runs["folder"].iloc[0]) is None:
-        return "no readable predictions.csv"
-    if read(reference["folder"][shared[0]]) is None:
-        return "the baseline has no readable predictions.csv"
-    return "predictions.csv is of other sentences than that of the baseline"
+    if one is None or two is None:
+        return "no readable predictions.csv" if one is None else "the baseline has no readable predictions.csv"
+    if not alike:
+        return "predictions.csv is of other sentences than that of the baseline"
+    return statistics.difference_on_one_test_set(one[0], two[0])
+
+
+def _over_seeds(values: Sequence[float], runs: pd.DataFrame, metric: str) -> Mean:
+    """The mean over seeds; where each has test sentences of its own, its spread holds those too."""
+    if metric != "test/acc" or same_sentences(runs) or runs["n_test"].isna().any():
+        return statistics.over_seeds(values)
+    n_test = runs["n_test"].astype(float)
+    if not runs["natural_text"].eq(True).all():
+        return statistics.over_seeds(values, int(n_test.sum()))
+    n_train = runs["n_train"].astype(float)  # random splits of one collection of texts
+    units = min(n_test.sum(), (n_train + n_test).min())
+    return statistics.over_seeds(values, int(units), overlap=float((n_test / n_train).mean()))
+
+
+def _table(runs: pd.DataFrame, metric: str, read: Read) -> "np.ndarray[Any, Any] | None":
+    """Whether each prediction is right, (seeds, sentences); None unless all seeds have the same sentences."""
+    if metric != "test/acc" or runs["folder"].isna().any() or not same_sentences(runs):
+        return None
+    found = [read(folder) for folder in runs["folder"]]
+    labels = [None if each is None else each[0] for each in found]
+    if None in labels or any(each != labels[0] for each in labels):
+        return None
+    return np.array([each[1] for each in found if each is not None], dtype=float)
+
+
+def _labels(runs: pd.DataFrame, read: Read) -> Any:
+    found = None if runs["folder"].isna().any() else read(runs["folder"].iloc[0])
+    return None if found is None else found[0]
 
 
 def sort(comparison: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -232,18 +319,31 @@ def _interval(name: str, estimate: Sequence[float]) -> dict[str, float]:
     return dict(zip(names, estimate, strict=True))
 
 
-def _verdict(row: Mapping[Any, Any], metric: str) -> str:
-    """Whether the difference can be told from chance, and its direction; of one seed, the verdict says so."""
+def _verdict(row: Mapping[Any, Any], metric: str, equal_within: float) -> str:
+    """What the interval of the difference says: it lies on one side of 0, it is near 0, or the question is open."""
+    low, high = row["difference_low"], row["difference_high"]
     if np.isnan(row["p"]):
         return ""
-    if row["difference_low"] <= 0 <= row["difference_high"] or row["p"] >= ALPHA:
-        return "not separable"
-    word = "better" if (row["difference_low"] > 0) == is_fraction(metric) else "worse"
-    return word if row["over"] == "seeds" else f"{word}, one seed"
+    if is_fraction(metric) and -equal_within <= low and high <= equal_within:
+        word = "equal"
+    elif low > 0 or high < 0:
+        word = "better" if (low > 0) == is_fraction(metric) else "worse"
+    else:
+        return "open"
+    return f"{word}, one seed" if row["over"] == "sentences" else word
 
 
 def _normalized(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Normalized accuracy: (mean - majority guess) / (best reachable - majority guess)."""
-    majority = rows["majority_accuracy"].astype(float).fillna(0.0)
-    best = rows["bayes_accuracy"].astype(float).fillna(1.0)
-    return (rows["mean"] - majority) / (best - majority).where(best > majority)
+    """Normalized accuracy: (mean - floor) / (best reachable - floor); the floor is the strongest shortcut."""
+    floor, best = limits(rows)
+    return (rows["mean"] - floor) / (best - floor).where(best > floor)
+
+
+def limits(rows: pd.DataFrame) -> tuple["pd.Series[float]", "pd.Series[float]"]:
+    """The accuracies that count as 0 and as 1: of the strongest shortcut, else of a majority guess; the best one."""
+    floor = rows["shortcut_accuracy"].astype(float).fillna(rows["majority_accuracy"].astype(float)).fillna(0.0)
+    return floor, rows["bayes_accuracy"].astype(float).fillna(1.0)
+
+
+def _records(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
+    return ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))

@@ -21,6 +21,7 @@ from textpool.record import is_fraction
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
+LENGTHS = "lengths"  # the figure that `textpool lengths` draws beside those of this module
 DPI = 150  # of the PNG files and of TensorBoard's images
 
 Style = tuple[str, str, str]  # colour, marker, line
@@ -59,7 +60,7 @@ def accuracy(rows: pd.DataFrame) -> Figure:
     axes.margins(y=0.5 / max(len(rows), 2))
     over = " and ".join(name for name in dict.fromkeys(rows["over"]) if name)
     axes.set_xlabel(_label(metric) + (f", 95 % interval over {over}" if over else ""))
-    _tidy(axes, "x")
+    tidy(axes, "x")
     return figure
 
 
@@ -87,7 +88,7 @@ def learning_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
                 axes.fill_between(epochs, stacked.min(0), stacked.max(0), color=colour, alpha=0.15, linewidth=0)
         axes.set_xlabel("epoch")
         axes.set_ylabel(_label(metric))
-        _tidy(axes, "both")
+        tidy(axes, "both")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
     return figure
 
@@ -113,7 +114,7 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
     axes.set_xticks(sorted({value for points in lines for value in points[setting]}))
     axes.set_ylabel(_label(str(rows["metric"].iloc[0])))
     axes.legend(frameon=False)
-    _tidy(axes, "y")
+    tidy(axes, "y")
     return figure
 
 
@@ -130,7 +131,7 @@ def against_parameters(rows: pd.DataFrame) -> Figure | None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel(_label(str(rows["metric"].iloc[0])))
     figure.legend(loc="outside right upper", frameon=False)
-    _tidy(axes, "both")
+    tidy(axes, "both")
     return figure
 
 
@@ -144,7 +145,8 @@ def write(figures: Mapping[str, Figure], target: Path) -> list[Path]:
         return []
     target.mkdir(exist_ok=True)
     for old in [*target.glob("events.out.tfevents.*"), *target.glob("*.png"), *target.glob("*.svg")]:
-        old.unlink()  # figures that the runs no longer call for
+        if old.stem != LENGTHS:
+            old.unlink()  # figures that the runs no longer call for
     events = EventFileWriter(str(target))
     written = []
     for name, figure in figures.items():
@@ -185,7 +187,7 @@ def _label(metric: str) -> str:
     return f"{metric} (%)" if is_fraction(metric) else metric
 
 
-def _tidy(axes: Axes, grid: str) -> None:
+def tidy(axes: Axes, grid: str) -> None:
     axes.grid(axis=grid, color="#dddddd", linewidth=0.6)  # pyright: ignore[reportArgumentType]
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich import box
@@ -13,15 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from textpool.record import short, write_atomic
+from textpool.record import RESULT, short, write_atomic
 from textpool.study import tables
-from textpool.study.comparison import compare, sort
+from textpool.study.ceilings import with_ceilings
+from textpool.study.comparison import EQUAL_WITHIN, compare, sort
 from textpool.study.grid import Grid, grid
-from textpool.study.runs import read
-from textpool.study.theory import expect, surprises
+from textpool.study.runs import read, write_csv
 
-# columns of the runs that runs.csv leaves out: they stand in each result.json
-ASIDE = ["folder", "history", "choices", "overrides", "follows_seed", "command", "device", "commit"]
 DRAWN = "drawn.json"  # in the folder of the figures: of what they were drawn
 MOST_ROWS = 40  # up to which rows are shown on a terminal, and drawn as lines or points
 
@@ -31,10 +28,14 @@ def report(
     metric: str = "test/acc",
     baseline: str = "max",
     by: Sequence[str] | None = None,
-    theory: Mapping[str, Any] | None = None,
+    ceilings: pd.DataFrame | None = None,
     form: str = "table",
     order: str | None = None,
     require_baseline: bool = False,
+    choose: Sequence[str] = (),
+    equal_within: float = EQUAL_WITHIN,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    out: Path | None = None,
 ) -> pd.DataFrame:
     """Compare the runs of studies; show the table, and write tables and figures to the folder of a single study.
 
@@ -43,10 +44,14 @@ def report(
         metric: see `compare`.
         baseline: see `compare`.
         by: see `compare`.
-        theory: what theory expects, see `textpool.study.theory.expect`.
+        ceilings: what each pooling can represent, from `textpool.study.ceilings.read_ceilings`.
         form: `table`, or one of `tables.FORMATS`: then only this text is printed, and nothing is written.
         order: column of the comparison by which its rows are sorted; None: in the order of their first runs.
         require_baseline: whether a baseline that is neither a row nor a pooling is an error.
+        choose: see `compare`.
+        equal_within: see `compare`.
+        groups: see `textpool.study.grid.grid`.
+        out: folder for the tables and figures; None: that of the study, if there is a single one.
 
     Returns:
         All runs, from `read`.
@@ -54,33 +59,36 @@ def report(
     Raises:
         ValueError: see `read` and `compare`.
     """
-    runs = read(studies, () if theory is None else theory.get("given") or ())
-    comparison = compare(runs, metric, baseline, by)
+    runs = read(studies, choose if ceilings is None else [*choose, "data.n_filler"])
+    comparison = compare(runs, metric, baseline, by, choose, equal_within)
     names = list(dict.fromkeys([*comparison["pooling"], *comparison["row"]]))
     if require_baseline and baseline not in names:
         raise ValueError(f"baseline: expected one of {', '.join(names)}, got {baseline!r}")
-    if theory is not None:
-        comparison = expect(comparison, theory)
-    overview = grid(comparison)  # before the rows are sorted, which would change the order of its columns
+    if ceilings is not None:
+        comparison = with_ceilings(comparison, ceilings)
+    overview = grid(comparison, groups)  # before the rows are sorted, which would change the order of its columns
     if order is not None:
         comparison = sort(comparison, order)
     if form != "table":
         print(tables.FORMATS[form](comparison, overview), end="")
         return runs
-    heading = tables.title([study.resolve().name for study in studies])
+    heading = tables.title([study.resolve().name.removesuffix(".csv") for study in studies])
     errors = [f"{run} {status}: {error}" for run, status, error in _failures(runs)]
     show(comparison, overview, heading, errors)  # first: a full disk must not prevent it
-    if len(studies) == 1:
-        lines = surprises(comparison) if theory is not None else None
-        write(studies[0], runs, comparison, overview, tables.markdown(comparison, overview, heading, errors, lines))
+    if out is None and len(studies) == 1 and studies[0].is_dir():
+        out = studies[0]
+    if out is not None:
+        lines = tables.below_ceiling(comparison) if ceilings is not None else None
+        write(out, runs, comparison, overview, tables.markdown(comparison, overview, heading, errors, lines))
     return runs
 
 
 def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, markdown: str) -> None:
     """Write `comparison.md`, `comparison.csv` (rows), `runs.csv` (every run) and `figures/`, and say where they are."""
+    study.mkdir(parents=True, exist_ok=True)
     write_atomic(study / "comparison.md", markdown)
     write_atomic(study / "comparison.csv", tables.as_csv(comparison))
-    write_atomic(study / "runs.csv", tables.as_csv(runs.drop(columns=ASIDE)))
+    write_csv(runs, study / "runs.csv")
     shown = short(study)
     print(f"\ntable:   {shown}/comparison.md")
     content = fingerprint(runs, comparison)
@@ -88,16 +96,19 @@ def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: G
         draw(study / "figures", runs, comparison, overview, content)
     if (study / "figures").exists():
         print(f"figures: {shown}/figures")
-    print(f"curves:  tensorboard --logdir {shown}")
+    if any(study.glob(f"*/{RESULT}")):
+        print(f"curves:  tensorboard --logdir {shown}")
 
 
 def draw(folder: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, content: str) -> None:
     """Draw the figures into a folder, and note there of what they were drawn."""
-    from textpool.study import figures, heatmap  # late: matplotlib takes a second
+    from textpool.study import figures, heatmap, profile  # late: matplotlib takes a second
 
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
     if overview is None or len(comparison) <= MOST_ROWS:
         pictures |= figures.draw(comparison, runs)
+    if overview is not None:
+        pictures |= profile.draw(overview)
     written = figures.write(pictures, folder)
     if written:
         note = {"content": content, "files": [file.name for png in written for file in (png, png.with_suffix(".svg"))]}
@@ -127,7 +138,8 @@ def show(comparison: pd.DataFrame, overview: Grid | None, heading: str, errors: 
     if overview is not None:
         console.print(Text(heading + "\n" * ("" not in overview.panels)))
         for title, panel in overview.panels.items():
-            texts = (tables.grid_cells(overview, panel, intervals) for intervals in (True, False))
+            forms = ((True, True), (False, True), (False, False))  # with intervals, with the mean over all tasks
+            texts = (tables.grid_cells(overview, panel, *form) for form in forms)
             fitting = (table for table in (_rich(text, title) for text in texts) if _fits(table, console))
             console.print(next(fitting, Text(f"{title or 'The grid'}: too wide for this terminal\n")))
         end = "" if few else f" All {len(comparison):,} rows: comparison.md."

@@ -11,20 +11,23 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from textpool.facts import differences, is_own, value_of
-from textpool.record import CONFIG, FACTS, RESULT, Result
+from textpool.facts import SHARED, differences, is_own, value_of
+from textpool.record import CONFIG, FACTS, RESULT, Result, write_atomic
 
 FIELDS = [name for name in Result.__dataclass_fields__ if name not in ("pooling", "metrics", "factors", "versions")]
 STATED = ("factors", "seed", "overrides", "choices", "follows_seed", "group_hash")  # what a run states at its start
 FOLLOWS_SEED = "follows the seed"  # value of a factor that other runs set to a value of its own
-INTEGERS = ["seed", "best_epoch", "n_test", "n_params", "values_per_filter"]
+# what `runs.csv` leaves out: it stands in each `result.json`
+ASIDE = ["folder", "history", "command", "device", "commit", "per_class", "trained_together"]
+IN_JSON = ["overrides", "choices", "follows_seed"]  # columns of lists and dictionaries
+INTEGERS = ["seed", "best_epoch", "n_train", "n_test", "n_params", "values_per_filter"]
 
 
 def read(folders: str | Path | Iterable[str | Path], factors: Iterable[str] = ()) -> pd.DataFrame:
     """All runs of one or more studies, whatever became of them, in the order of their starts.
 
     Args:
-        folders: of the studies, such as `logs/first`.
+        folders: of the studies, such as `logs/first`; or tables of runs as `write_csv` writes them, `runs.csv`.
         factors: settings, such as `model.dropout`, that are to be factors although no command set them.
 
     Returns:
@@ -36,7 +39,60 @@ def read(folders: str | Path | Iterable[str | Path], factors: Iterable[str] = ()
         ValueError: if a folder holds no run.
     """
     studies = [Path(folders)] if isinstance(folders, str | Path) else [Path(folder) for folder in folders]
-    runs = [run for study in studies for run in _read_study(study)]
+    frames = [read_csv(study) for study in studies if study.is_file()]
+    runs = [run for study in studies if not study.is_file() for run in _read_study(study)]
+    frames += [_frame(runs, factors)] if runs else []
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    return frame.sort_values(["started", "run"], kind="stable", ignore_index=True)
+
+
+def write_csv(runs: pd.DataFrame, path: Path) -> None:
+    """Write a table of runs as CSV, from which `read` makes the same comparison without the folders of the runs.
+
+    What stands in each `result.json` only: the learning curves, the command, the device and the commit; and of the
+    overrides and the choices of config groups all but those from which the rows get their names.
+    """
+    factors = factor_names(runs)
+    table = runs.drop(columns=ASIDE, errors="ignore")
+    kept = {
+        "overrides": [{name: row[name] for name in row if is_own(name) or name in SHARED} for row in runs["overrides"]],
+        "choices": [{name: row[name] for name in factors if name in row} for row in runs["choices"]],
+        "follows_seed": runs["follows_seed"],
+    }
+    for name, values in kept.items():
+        table[name] = [json.dumps(value) for value in values]
+    write_atomic(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table of runs that `write_csv` has written; its runs have no folder and no history.
+
+    Raises:
+        ValueError: if it is not such a table.
+    """
+    try:
+        frame = pd.read_csv(path, low_memory=False)
+        for name in IN_JSON:
+            frame[name] = pd.Series([json.loads(value) for value in frame[name]], dtype=object)
+        for name in factor_names(frame):
+            values = [None if pd.isna(value) else value for value in frame[name].astype(object)]
+            frame[name] = pd.Series([_plain(value) for value in values], dtype=object)
+        texts = [name for name in ("error", "test_hash", "shortcut", "group_hash", "config_hash") if name in frame]
+        frame[texts] = frame[texts].astype(object).where(frame[texts].notna(), None)
+        frame[INTEGERS] = frame[INTEGERS].astype("Int64")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not a table of runs such as logs/first/runs.csv: {error}") from error
+    frame["history"] = pd.Series([{} for _ in range(len(frame))], dtype=object)
+    return frame.assign(folder=None, command=None, device=None, commit=None)
+
+
+def _plain(value: Any) -> Any:
+    """An integer where a column with gaps has made a float of it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _frame(runs: list[dict[str, Any]], factors: Iterable[str]) -> pd.DataFrame:
+    """Runs as a table."""
     _complete_factors(runs, factors)
     names = list(dict.fromkeys(name for run in runs for name in run["factors"]))
     metrics = list(dict.fromkeys(name for run in runs for name in run["metrics"]))
@@ -48,12 +104,23 @@ def read(folders: str | Path | Iterable[str | Path], factors: Iterable[str] = ()
     frame = pd.DataFrame(columns)
     frame[metrics] = frame[metrics].astype(float)
     frame[INTEGERS] = frame[INTEGERS].astype("Int64")  # integers, some of them missing
-    return frame.sort_values(["started", "run"], kind="stable", ignore_index=True)
+    return frame
 
 
 def factor_names(frame: pd.DataFrame) -> list[str]:
     """The columns of a table of runs that are factors."""
     return [name for name in frame.columns if name not in ("study", "folder", *FIELDS) and "/" not in name]
+
+
+def same_sentences(runs: pd.DataFrame) -> bool:
+    """Whether all runs were tested on the same sentences.
+
+    Runs of an earlier version do not state their sentences: then those whose data follow the seed have their own.
+    """
+    if runs["test_hash"].notna().all():
+        return runs["test_hash"].nunique() == 1
+    own = {name for names in runs["follows_seed"] for name in names if name.startswith("data.")} - {"data.shuffle_seed"}
+    return len(runs) == 1 or not own
 
 
 def _read_study(study: Path) -> list[dict[str, Any]]:

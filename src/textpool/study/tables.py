@@ -8,12 +8,22 @@ from typing import Any
 import pandas as pd
 
 from textpool.record import is_fraction
+from textpool.study.comparison import LEAST_SEEDS
 from textpool.study.grid import Grid
+from textpool.study.statistics import Estimate, clopper_pearson, mean_over_tasks
 
-LEFT = ("run", "status", "verdict", "")  # columns of words; the others hold numbers
+LEFT = ("run", "chosen", "status", "verdict", "")  # columns of words; the others hold numbers
 # columns that a narrow terminal leaves out, the first one first
-LEAST = ["values per filter", "majority guess", "best reachable", "test loss", "p", "seconds", "seeds", "parameters"]
+LEAST = ["values per filter", "majority guess", "strongest shortcut", "best reachable", "test loss", "p", "seconds"]
+LEAST += ["seeds", "solved", "parameters"]
 INTERVALS = ("means", "differences")  # left out after them
+LIMITS = {"best reachable": "bayes_accuracy", "strongest shortcut": "shortcut_accuracy"}
+LIMITS |= {"majority guess": "majority_accuracy"}
+BELOW = 0.02  # of a ceiling: from here on, a strategy did not learn what it can represent
+OVER = {  # what the intervals are over
+    "seeds and sentences": "The intervals are over other seeds and other test sentences.",
+    "seeds": "Intervals over other seeds only, not over other test sentences, are Student's t.",
+}
 
 
 def cells(comparison: pd.DataFrame, intervals: Sequence[str] = INTERVALS) -> pd.DataFrame:
@@ -29,13 +39,16 @@ def cells(comparison: pd.DataFrame, intervals: Sequence[str] = INTERVALS) -> pd.
     of_accuracy = metric == "test/acc"
     columns: dict[str, Iterable[object]] = {
         "run": comparison["row"],
+        "chosen": comparison["chosen"],
         "status": comparison["status"],
         "seeds": [seeds or None for seeds in comparison["seeds"].tolist()],
         metric.replace("/", " "): _intervals(comparison, "means" in intervals, "", metric),
         f"difference{of}": _intervals(comparison, "differences" in intervals, "difference", metric, sign="+"),
         "p": [_p(p) for p in comparison["p"].tolist()],
         "verdict": comparison["verdict"],
+        "solved": _solved(comparison),
         "majority guess": [_number(value, metric) for value in comparison["majority_accuracy"] if of_accuracy],
+        "strongest shortcut": [_number(value, metric) for value in comparison["shortcut_accuracy"] if of_accuracy],
         "best reachable": [_number(value, metric) for value in comparison["bayes_accuracy"] if of_accuracy],
         **({} if metric == "test/loss" else {"test loss": [_number(loss, "loss") for loss in comparison["loss"]]}),
         "parameters": comparison["n_params"],
@@ -46,17 +59,21 @@ def cells(comparison: pd.DataFrame, intervals: Sequence[str] = INTERVALS) -> pd.
     return pd.DataFrame({name: values for name, values in text.items() if any(values)})
 
 
-def grid_cells(grid: Grid, panel: pd.DataFrame, intervals: bool = True) -> pd.DataFrame:
-    """A panel of the grid as text: strategies, then the best accuracy that can be reached and the majority guess."""
+def grid_cells(grid: Grid, panel: pd.DataFrame, intervals: bool = True, over_tasks: bool = True) -> pd.DataFrame:
+    """A panel of the grid as text: strategies, then the best accuracy that can be reached, and those without skill."""
     metric = str(panel["metric"].iloc[0])
     text = [_in_grid(row, intervals) for row in panel.to_dict("records")]
     table = grid.table(panel.assign(text=text), "text").astype(object).fillna("")
     table = table[(table != "").any(axis=1)]
+    by_task = grid.over_tasks(panel) if over_tasks else {}
+    means = {name: mean_over_tasks(values) for name, values in by_task.items()}
+    if means:
+        table["all tasks"] = [_over_tasks(means.get(str(name))) for name in table.index]
     if metric == "test/acc":
-        for name, column in {"best reachable": "bayes_accuracy", "majority guess": "majority_accuracy"}.items():
+        for name, column in LIMITS.items():
             known = [_tenths(values.dropna().max()) for _, values in grid.table(panel, column).items()]
             if any(known):
-                table.loc[name] = known
+                table.loc[name] = known + [""] * bool(means)
     return table.rename_axis("").reset_index()
 
 
@@ -68,23 +85,41 @@ def title(studies: list[str]) -> str:
 def caption(comparison: pd.DataFrame) -> str:
     """How to read the table."""
     metric, over = str(comparison["metric"].iloc[0]), set(comparison["over"])
-    lines = [f"{metric}{' in %' if is_fraction(metric) else ''}, of the best epoch of each run."]
-    if "seeds" in over:
-        lines.append(
-            "Over seeds: mean and 95 % interval (Student's t); the difference is paired by seed, p is of the paired "
-            "t-test."
-        )
-    if "test set" in over:
+    lines = [f"{metric}{' in %' if is_fraction(metric) else ''}, of the best epoch of each run, with 95 % intervals."]
+    if comparison.attrs["choose"]:
+        lines.append(f"The value of {', '.join(comparison.attrs['choose'])} is the best one on the validation split.")
+    lines += [text for name, text in OVER.items() if name in over]
+    if "sentences" in over:
         n = " or ".join(f"{size:,}" for size in sorted(set(comparison["n_test"].dropna())))
         lines.append(
-            f"One seed: the intervals are over the {n} sentences of the test set (Wilson; difference: bootstrap, p: "
-            "McNemar). They say nothing about another training: run several seeds."
+            f"One seed: the intervals are over other test sets of {n} sentences. They say nothing about another "
+            "training: run several seeds."
         )
+    if any(_solved(comparison)):
+        lines.append("solved: seeds that reach the best accuracy that can be reached, of all.")
     lines += _without_difference(comparison)
-    tests = int(comparison["p"].notna().sum())
-    if tests:
-        lines.append(f"p is corrected for {tests} comparison{'s' if tests > 1 else ''} (Holm).")
+    lines += _verdicts(comparison)
     return " ".join(lines)
+
+
+def _verdicts(comparison: pd.DataFrame) -> list[str]:
+    """What the verdicts mean, and where there is none."""
+    found = {verdict.split(",")[0] for verdict in comparison["verdict"]} - {""}
+    near = f"{comparison.attrs['equal_within']:g}"
+    meanings = {
+        "better": "better, worse: the interval of the difference does not contain 0",
+        "equal": f"equal: it is within ±{near} point{'' if near == '1' else 's'}",
+        "open": "open: neither; more seeds or sentences may tell",
+    }
+    shown = [text for name, text in meanings.items() if name in found or (name == "better" and "worse" in found)]
+    lines = [f"{'; '.join(shown)}."] if shown else []
+    tested = comparison[comparison["p"].notna()]
+    most = int(tested.groupby("baseline", sort=False).size().max()) if len(tested) else 0
+    if most > 1:
+        lines.append(f"p and the interval of each difference are corrected for {most} comparisons (Holm).")
+    if (tested["verdict"] == "").any():
+        lines.append(f"There is no verdict with fewer than {LEAST_SEEDS} seeds, because several tables are compared.")
+    return lines
 
 
 def _without_difference(comparison: pd.DataFrame) -> list[str]:
@@ -104,10 +139,35 @@ def _some(names: Sequence[str]) -> str:
 
 def grid_caption(comparison: pd.DataFrame) -> str:
     """How to read the grid."""
-    over = " and ".join(name for name in dict.fromkeys(comparison["over"]) if name)
-    half = f", ± half the 95 % interval over {over}" if over else ""
     metric = comparison["metric"].iloc[0]
-    return f"{metric} in %{half}. The strategies are in the order of their mean normalized accuracy, the best first."
+    over = " or ".join(name for name in dict.fromkeys(comparison["over"]) if name)
+    lines = [f"{metric} in %" + (f", with 95 % intervals over other {over}" if over else "") + "."]
+    if any(disagreement(row) for row in comparison.to_dict("records")):
+        lines.append("8/10: seeds that solved the task, where they disagree.")
+    if metric == "test/acc":
+        lines.append(
+            "all tasks: mean normalized accuracy, from 0 (the strongest shortcut, or a guess) to 1 (the best that can "
+            "be reached), with an interval over other seeds."
+        )
+    return " ".join(lines)
+
+
+def below_ceiling(comparison: pd.DataFrame) -> list[str]:
+    """The rows more than 2 points below what their pooling can represent; or a line that says that there are none.
+
+    Args:
+        comparison: with the columns of `textpool.study.ceilings.with_ceilings`.
+    """
+    known = comparison[comparison["ceiling"].notna()]
+    if known.empty:
+        return ["Nothing is known of what these poolings can represent."]
+    lines = [
+        f"{row['row']}: {_tenths(row['mean'])} %, and its pooling can represent {_tenths(row['ceiling'])} % or more"
+        + (f" ({disagreement(row)} seeds reach the best)" if disagreement(row) else "")
+        for row in known.to_dict("records")
+        if row["mean"] < row["ceiling"] - BELOW
+    ]
+    return lines or ["Every row is within 2 points of what its pooling can represent."]
 
 
 def markdown(
@@ -115,7 +175,7 @@ def markdown(
     grid: Grid | None,
     heading: str,
     errors: Sequence[str] = (),
-    surprises: Sequence[str] | None = None,
+    below: Sequence[str] | None = None,
 ) -> str:
     """The table as Markdown, behind the grid where there is one.
 
@@ -124,15 +184,15 @@ def markdown(
         grid: of it.
         heading: of the text.
         errors: of runs, listed below the table.
-        surprises: rows that theory did not expect, listed below the grid; None: theory was not asked.
+        below: rows below what their pooling can represent, listed below the grid; None: that is not known.
     """
     parts = [f"# {heading}"]
     if grid is not None:
         for panel_title, panel in grid.panels.items():
             parts += [f"## {panel_title}"] * bool(panel_title) + [_markdown_table(grid_cells(grid, panel))]
         parts += [grid_caption(comparison)]
-    if surprises is not None:
-        parts += ["## Against theory", _listed(surprises)]
+    if below is not None:
+        parts += ["## Below what the pooling can represent", _listed(below)]
     if len(parts) > 1:
         parts += ["## Rows"]
     parts += [_markdown_table(cells(comparison)), caption(comparison), _listed(errors)]
@@ -198,10 +258,36 @@ def _p(p: float) -> str:
 
 
 def _in_grid(row: Mapping[Any, Any], intervals: bool) -> str:
+    """A cell such as `97.7 [96.1, 98.8] 8/10`: mean, interval, and the seeds that solved the task if not all did."""
     if math.isnan(row["mean"]):
         return str(row["status"])
-    with_interval = intervals and not math.isnan(row["low"])
-    return _tenths(row["mean"]) + (f" ±{50 * (row['high'] - row['low']):.1f}" if with_interval else "")
+    parts = [_tenths(row["mean"])]
+    if intervals and not math.isnan(row["low"]):
+        parts.append(f"[{_tenths(row['low'])}, {_tenths(row['high'])}]")
+    return " ".join([*parts, disagreement(row)]).strip()
+
+
+def _over_tasks(mean: Estimate | None) -> str:
+    """The mean normalized accuracy over all tasks, on a scale from 0 to 1."""
+    if mean is None:
+        return ""
+    return f"{mean.value:.2f}" + ("" if math.isnan(mean.low) else f" [{mean.low:.2f}, {mean.high:.2f}]")
+
+
+def disagreement(row: Mapping[Any, Any]) -> str:
+    """How many seeds solved a task, such as `7/10`, where some did and some did not; else nothing."""
+    solved, seeds = row.get("solved"), row["seeds"]
+    return f"{solved}/{seeds}" if not pd.isna(solved) and 0 < solved < seeds else ""
+
+
+def _solved(comparison: pd.DataFrame) -> list[str | None]:
+    """The seeds that solved the task where seeds disagree, with the interval of Clopper and Pearson, in %."""
+    found: list[str | None] = []
+    for row in comparison.to_dict("records"):
+        text = disagreement(row)
+        bounds = [f"{100 * bound:.0f}" for bound in clopper_pearson(row["solved"], row["seeds"])] if text else []
+        found.append(f"{text} [{', '.join(bounds)}]" if text else None)
+    return found
 
 
 def _tenths(value: float) -> str:
