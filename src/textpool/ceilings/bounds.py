@@ -77,6 +77,8 @@ def ceiling(config: Mapping[str, Any], task: Task) -> Bounds:
         search = Search(samples, enough=upper - max(5e-4, samples["val"].standard_error(upper)), generator=generator)
         if distinguishable(values, weights) > guess:
             search.try_scales(model, detectors)
+            if any(weight.requires_grad for weight in model.poolings.parameters()):
+                search.try_model(flat(model))
         if search.lower < upper - AGREE:
             values = torch.cat([values, *(pooled(each, tokens) for each in models[1:])], dim=1)
             upper = min(upper, distinguishable(values, weights), linearly_separable(values, weights))
@@ -150,6 +152,16 @@ def trained(model: TextCNN, sample: Sample, rate: float, generator: torch.Genera
         optimizer.step()
         schedule.step()
     return model.double()
+
+
+def flat(model: TextCNN) -> TextCNN:
+    """A copy of a model whose poolings have weights of 0 where these are learned: attention is then an average."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in model.poolings.parameters():
+            if weight.requires_grad:
+                weight.zero_()
+    return model
 
 
 def varied(model: TextCNN, generator: torch.Generator) -> TextCNN:
