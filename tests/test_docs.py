@@ -5,8 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import CONF, ROOT
 from nbclient import NotebookClient
+
+from textpool.commands.ceilings import cell
+from textpool.study.ceilings import read_ceilings
 
 DOCS = ROOT / "docs"
 PAGES = [DOCS / "lesson.md", DOCS / "lesson.es.md"]
@@ -66,3 +69,26 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     found = outputs(notebook)
     assert [output.text for output in found if output.get("name") == "stderr"] == []  # warnings are errors
     assert [output.output_type for output in found] == [output.output_type for output in outputs(committed)]
+
+
+def test_the_guide_has_the_numbers_of_the_ceilings() -> None:
+    """Each cell of its table is what `textpool ceilings` prints of docs/ceilings.csv, and so are the lines it names."""
+    page = (DOCS / "when_which.md").read_text(encoding="utf-8")
+    heading, _, *lines = re.findall(r"^\| \| `needle`.*(?:\n\|.*)+", page, re.M)[0].splitlines()
+    tasks = re.findall(r"`(\w+)`", heading)
+    rows = read_ceilings(DOCS / "ceilings.csv").to_dict("records")
+    printed = {str(row["strategy"]): {} for row in rows}
+    for row in rows:
+        printed[str(row["strategy"])][str(row["data"])] = cell({str(name): value for name, value in row.items()})
+    shown = {}
+    for line in lines:
+        name, *cells = (each.strip(" `") for each in line.strip("|").split("|"))
+        shown[name] = cells
+        assert cells == [printed[name][task] for task in tasks], name
+    assert len(shown) > 20
+    for like, names in {
+        "avg": ["mixed", "sqrt_sum", "soft_count"],
+        "stats": ["gated", "linear_softmax", "logmeanexp", "p_norm", "pna", "power_mean", "softmax", "gated_attention"],
+    }.items():
+        assert all(printed[name] == printed[like] for name in names)
+    assert {str(row["pooling"]) for row in rows} == {file.stem for file in (CONF / "pooling").glob("*.yaml")}

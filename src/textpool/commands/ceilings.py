@@ -129,13 +129,13 @@ def choices(name: str, given: str | None, files: Iterable[Path]) -> list[str]:
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Strategies by tasks, in %: one number where the bounds agree, else both."""
     data = list(dict.fromkeys(str(row["data"]) for row in rows))
-    cells = {(row["strategy"], row["data"]): _cell(row) for row in rows}
+    cells = {(row["strategy"], row["data"]): cell(row) for row in rows}
     names = list(dict.fromkeys(str(row["strategy"]) for row in rows))
     width = max(map(len, ["", *names]))
     lines = [["", *data], *([name, *(cells[name, each] for each in data)] for name in names)]
     return "\n".join("  ".join([line[0].ljust(width), *(cell.rjust(11) for cell in line[1:])]) for line in lines)
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def cell(row: Mapping[str, Any]) -> str:
     lower, upper = (f"{100 * row[name]:.1f}".removesuffix(".0") for name in ("lower", "upper"))
     return lower if row["kind"] != "bounds" else f"{lower}-{upper}"
