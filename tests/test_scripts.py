@@ -257,7 +257,7 @@ def test_seeds_of_training_and_data(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with (tmp_path / "logs" / "anew" / "comparison.csv").open() as file:
         [row] = csv.DictReader(file)
-    assert (row["row"], row["seeds"], row["over"]) == ("max", "3", "seeds")
+    assert (row["row"], row["seeds"], row["over"]) == ("max", "3", "seeds and sentences")
     sentences = {(tmp_path / f"logs/anew/max-seed{seed}/predictions.csv").read_text()[:500] for seed in range(3)}
     assert len(sentences) == 3
     one = train("-m", "data.seed=1,2", "study=both", cwd=tmp_path)

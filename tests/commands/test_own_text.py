@@ -8,7 +8,7 @@ from conftest import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["basic", "joblib", "together"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_sweep_tells_once_of_duplicates(tmp_path: Path, launcher: str) -> None:
     """One warning for all runs, whatever process each of them runs in, and also where each seed has its own split."""
     lines = [f"{'ab'[n % 2]} word{n % 45}" for n in range(60)]

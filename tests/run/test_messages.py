@@ -22,7 +22,7 @@ from textpool.run.help import first_sentence, groups_in_words, settings_in_words
 
 pytestmark = pytest.mark.slow  # composes many configurations
 
-OPTIONS = "attention, avg, .*, topk_mean$"
+OPTIONS = "attention, avg, .*, topk_mean, topk_share$"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,12 @@ OPTIONS = "attention, avg, .*, topk_mean$"
             "pooling.k: pooling=max has no such setting: write k=1,7, which every pooling that has a k uses",
         ),
         ("-m experiment=lesson pooling.k=7", "pooling.k: pooling=max has no such setting: write k=7, which every"),
-        ("data.test_lengths=[1,2]", "data.test_lengths: data=sentiment has no such setting: add data=needle"),
+        ("data.fewest=0", "data.fewest: data=sentiment has no such setting: add data=proportion"),
+        (
+            "data.test_lengths=[1,2]",
+            "data.test_lengths: data=sentiment has no such setting, these have it: data=count,needle,order,position,"
+            "proportion,spread,tone,twice",
+        ),
         ("data.gap=3", "data.gap: data=sentiment has no such setting, these have it: data=count,needle,order,"),
         ("pooling=max,avg -m seed=1", "-m: put it in front of all settings"),
         ("pooling=max,avg", "pooling=max,avg: several values: add -m for a run with each of them"),
