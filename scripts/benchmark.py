@@ -24,23 +24,21 @@ from typing import Any
 
 import plain_loop
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from lightning import Callback, LightningModule, Trainer
-from omegaconf import OmegaConf
 from plain_loop import POOLINGS, PlainCNN, train_epoch
 from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 from torch.utils.data import DataLoader
 
 from textpool.build import build_classifier, build_data, build_trainer
+from textpool.configuration import CONF, composed
 from textpool.data import Sentence, SentenceData, Splits
 from textpool.inference import QUIET, silence_lightning
 from textpool.together.epoch import Member
 from textpool.together.epoch import train_epoch as train_together
 
 SCRIPTS = Path(__file__).resolve().parent
-CONF = SCRIPTS.parent / "conf"
 SHAPES = [(64, 32, 11), (64, 32, 60), (64, 100, 128), (64, 100, 250), (8, 100, 4096)]  # (batch, channels, time)
 Measure = Callable[[], float]  # does the work once and returns its seconds
 Idiom = Callable[[Tensor], Tensor]
@@ -347,14 +345,6 @@ def precision_rows(rounds: int, device: str, n_lesson: int = 1280, n_kim: int = 
             other = composed(f"pooling={pooling}", *overrides, option)
             ours, theirs = (partial(lightning_step, config, data, device) for config in (other, default))
             yield race("precision", f"{pooling}, {size}, {option}", "default", ours, theirs, rounds)
-
-
-def composed(*overrides: str) -> dict[str, Any]:
-    """A resolved configuration."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_container(compose("train", list(overrides)), resolve=True)
-    assert isinstance(config, dict)
-    return {str(name): value for name, value in config.items()}
 
 
 SECTIONS = {

@@ -1,5 +1,6 @@
-"""Where the configuration files are, and what a single one of them says."""
+"""Where the configuration files are, and what one or all of them say."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,3 +23,18 @@ def pooling_section(name: str, k: int) -> dict[str, Any]:
     whole: Any = OmegaConf.create({"k": k, "pooling": OmegaConf.load(CONF / "pooling" / f"{name}.yaml")})
     section: Any = OmegaConf.to_container(whole.pooling, resolve=True)
     return section
+
+
+def composed(*overrides: str, searchpath: Sequence[Path] = ()) -> dict[str, Any]:
+    """The configuration of a command line, resolved.
+
+    Args:
+        *overrides: such as `pooling=kmax`.
+        searchpath: further folders of configuration files.
+    """
+    from hydra import compose, initialize_config_dir  # late: most users of this module do without Hydra
+
+    extra = [f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in searchpath)}]"] if searchpath else []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config: Any = OmegaConf.to_container(compose("train", [*extra, *overrides]), resolve=True)
+    return config

@@ -7,7 +7,8 @@ import pytest
 
 import textpool.ceilings
 from textpool.ceilings.bounds import Bounds
-from textpool.commands.ceilings import composed, main, strategies, table
+from textpool.commands.ceilings import main, strategies, table
+from textpool.configuration import composed
 from textpool.study.ceilings import read_ceilings, write_ceilings
 
 
@@ -105,4 +106,4 @@ def test_table() -> None:
 
 def test_configurations_are_composed_with_one_filler_word() -> None:
     """The bounds hold for one only, whatever the default is."""
-    assert composed(["data=order", "data.n_filler=1"])["data"]["n_filler"] == 1
+    assert composed("data=order", "data.n_filler=1")["data"]["n_filler"] == 1

@@ -155,7 +155,7 @@ def test_the_metric_against_the_number_of_parameters(tmp_path: Path) -> None:
 
 def test_colours_markers_and_lines_tell_many_rows_apart(tmp_path: Path) -> None:
     """27 rows, more than there are colours: no two look the same."""
-    styles = [style for style, _ in zip(figures._styles(), range(27), strict=False)]
+    styles = [style for style, _ in zip(figures.styles(), range(27), strict=False)]
     assert len(set(styles)) == 27
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textpool.checks import integer, one_of
-from textpool.configuration import CONF
+from textpool.configuration import CONF, composed
 
 OUT = Path("docs/ceilings.csv")
 TASK_DEFAULTS = "/common/task@_here_"  # in the defaults list of each diagnostic task
@@ -73,7 +73,7 @@ def compute(out: Path, compared: Sequence[Strategy], data: Sequence[str]) -> Non
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("", total=len(compared) * len(data))
         for name in data:
-            task, of_task = None, composed([f"data={name}", "data.n_filler=1"])
+            task, of_task = None, composed(f"data={name}", "data.n_filler=1")
             for config, described in compared:
                 row: dict[str, Any] = {**described, "data": name}
                 row["task"] = task_settings(flatten({**config, "data": of_task["data"]}))
@@ -95,7 +95,7 @@ def strategies(poolings: Iterable[str], numbers: Iterable[int], searchpath: Sequ
 
     for pooling in poolings:
         for k in numbers:
-            config = composed([f"pooling={pooling}", f"k={k}"], searchpath)
+            config = composed(f"pooling={pooling}", f"k={k}", searchpath=searchpath)
             factors = {"pooling": pooling, **flatten({"pooling": config["pooling"]})}
             shown = named({"k": k}, factors)
             yield Strategy(
@@ -103,17 +103,6 @@ def strategies(poolings: Iterable[str], numbers: Iterable[int], searchpath: Sequ
             )
             if not shown:  # it takes no k
                 break
-
-
-def composed(overrides: Sequence[str], searchpath: Sequence[Path] = ()) -> dict[str, Any]:
-    """The configuration of a command line, resolved."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    extra = [f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in searchpath)}]"] if searchpath else []
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config: Any = OmegaConf.to_container(compose("train", [*extra, *overrides]), resolve=True)
-    return config
 
 
 def choices(name: str, given: str | None, files: Iterable[Path]) -> list[str]:

@@ -16,12 +16,12 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from textpool.facts import is_own, short_names
 from textpool.record import is_fraction
+from textpool.study import lengths
 
 # Okabe and Ito 2008; told apart by marker and line as well.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
-LENGTHS = "lengths"  # the figure that `textpool lengths` draws beside those of this module
 DPI = 150  # of the PNG files and of TensorBoard's images
 
 Style = tuple[str, str, str]  # colour, marker, line
@@ -103,7 +103,7 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
     short = setting.split(".")[-1]
-    for points, (colour, marker, line) in zip(lines, _styles(), strict=False):
+    for points, (colour, marker, line) in zip(lines, styles(), strict=False):
         points = points.sort_values(setting)
         for row in points.to_dict("records"):
             _point(axes, row, row[setting], colour, marker, upright=True)
@@ -145,7 +145,7 @@ def write(figures: Mapping[str, Figure], target: Path) -> list[Path]:
         return []
     target.mkdir(exist_ok=True)
     for old in [*target.glob("events.out.tfevents.*"), *target.glob("*.png"), *target.glob("*.svg")]:
-        if old.stem != LENGTHS:
+        if old.stem != lengths.FIGURE:  # which `textpool lengths` draws beside those of this module
             old.unlink()  # figures that the runs no longer call for
     events = EventFileWriter(str(target))
     written = []
@@ -171,12 +171,12 @@ def _point(
     axes.errorbar(**where, color=colour, marker=marker, capsize=3, linestyle="none", label=label or None)
 
 
-def _styles() -> Iterable[Style]:
+def styles() -> Iterable[Style]:
     return zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(LINES), strict=False)
 
 
 def _styled(rows: pd.DataFrame) -> Iterable[tuple[dict[Any, Any], Style]]:
-    return zip(rows.to_dict("records"), _styles(), strict=False)
+    return zip(rows.to_dict("records"), styles(), strict=False)
 
 
 def _scale(metric: str) -> float:

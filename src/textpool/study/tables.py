@@ -95,7 +95,7 @@ def caption(comparison: pd.DataFrame) -> str:
             f"One seed: the intervals are over other test sets of {n} sentences. They say nothing about another "
             "training: run several seeds."
         )
-    if any(_solved(comparison)):
+    if any(map(disagreement, comparison.to_dict("records"))):
         lines.append("solved: seeds that reach the best accuracy that can be reached, of all.")
     lines += _without_difference(comparison)
     lines += _verdicts(comparison)
@@ -142,7 +142,7 @@ def grid_caption(comparison: pd.DataFrame) -> str:
     metric = comparison["metric"].iloc[0]
     over = " or ".join(name for name in dict.fromkeys(comparison["over"]) if name)
     lines = [f"{metric} in %" + (f", with 95 % intervals over other {over}" if over else "") + "."]
-    if any(disagreement(row) for row in comparison.to_dict("records")):
+    if any(map(disagreement, comparison.to_dict("records"))):
         lines.append("8/10: seeds that solved the task, where they disagree.")
     if metric == "test/acc":
         lines.append(
