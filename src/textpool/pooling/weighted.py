@@ -76,8 +76,8 @@ class Attention(Pooling):
         self.score = nn.Linear(channels, k, bias=False)
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        scores = self.score(features.transpose(1, 2)).transpose(1, 2)  # (batch, k, time)
-        return features @ masked_softmax(scores, mask).transpose(1, 2)  # (batch, channels, k)
+        scores = self.score(features.transpose(1, 2))  # (batch, time, k)
+        return weighted_average(features, masked_softmax(scores.transpose(1, 2), mask))
 
 
 class GatedAttention(Pooling):
@@ -105,8 +105,8 @@ class GatedAttention(Pooling):
     def pool(self, features: Features, mask: Mask) -> Values:
         positions = features.transpose(1, 2)  # (batch, time, channels)
         hidden = self.content(positions).tanh() * self.gate(positions).sigmoid()  # (batch, time, hidden)
-        scores = self.score(hidden).transpose(1, 2)  # (batch, k, time)
-        return features @ masked_softmax(scores, mask).transpose(1, 2)  # (batch, channels, k)
+        scores = self.score(hidden)  # (batch, time, k)
+        return weighted_average(features, masked_softmax(scores.transpose(1, 2), mask))
 
 
 class SparseAttention(Pooling):
@@ -127,8 +127,8 @@ class SparseAttention(Pooling):
         self.score = nn.Linear(channels, k, bias=False)
 
     def pool(self, features: Features, mask: Mask) -> Values:
-        scores = self.score(features.transpose(1, 2)).transpose(1, 2)  # (batch, k, time)
-        return features @ masked_sparsemax(scores, mask).transpose(1, 2)  # (batch, channels, k)
+        scores = self.score(features.transpose(1, 2))  # (batch, time, k)
+        return weighted_average(features, masked_sparsemax(scores.transpose(1, 2), mask))
 
 
 class QueryAttention(Pooling):
@@ -157,7 +157,12 @@ class QueryAttention(Pooling):
     def pool(self, features: Features, mask: Mask) -> Values:
         query = self.projection(self.summary(features, mask).transpose(1, 2))  # (batch, 1, channels)
         scores = query @ features / math.sqrt(self.channels)  # (batch, 1, time)
-        return features @ masked_softmax(scores, mask).transpose(1, 2)  # (batch, channels, 1)
+        return weighted_average(features, masked_softmax(scores, mask))
+
+
+def weighted_average(features: Features, weights: Float[Tensor, "batch size time"]) -> Values:
+    """The features averaged over time with each set of weights, which all channels share."""
+    return features @ weights.transpose(1, 2)  # (batch, channels, size)
 
 
 def masked_softmax(scores: Float[Tensor, "batch any time"], mask: Mask) -> Float[Tensor, "batch any time"]:
