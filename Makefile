@@ -20,7 +20,7 @@ quick: $(VENV)/installed-test  ## style and the tests that neither train nor sta
 	$(BIN)/ruff format --check .
 	EXAMPLES=10 $(PYTEST) tests -m "not slow"
 
-long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers, minutes each
+long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers and compiled code, minutes each
 	$(BIN)/pytest tests -m long
 
 lint: $(VENV)/installed-test  ## linter, formatter and type checker

@@ -180,10 +180,21 @@ def test_gradient_is_the_derivative(make_pooling: Make) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
 def test_compiles_without_graph_breaks(make_pooling: Make) -> None:
-    """torch.compile gives one graph for all sizes, with the same values."""
+    """torch.compile gives one graph for all sizes, with the same values; without generated code, which takes longer."""
+    check_compiled(make_pooling(CHANNELS), "aot_eager")
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("unchecked")
+def test_compiles_to_code(make_pooling: Make) -> None:
+    """The code that torch.compile generates gives the same values."""
+    check_compiled(make_pooling(CHANNELS), "inductor")
+
+
+def check_compiled(pooling: Pooling, backend: str) -> None:
+    """One graph for all sizes, with the same values."""
     torch.compiler.reset()
-    pooling = make_pooling(CHANNELS)
-    compiled = torch.compile(pooling, fullgraph=True, dynamic=True)
+    compiled = torch.compile(pooling, fullgraph=True, dynamic=True, backend=backend)
     for batch, time in ((4, 7), (3, 11)):
         features, mask = example(batch, time)
         torch.testing.assert_close(compiled(features, mask), pooling(features, mask))
