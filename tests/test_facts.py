@@ -47,6 +47,7 @@ from textpool.facts import (
         (["monitor=val/loss", "mode=min"], None, "max-monitor_val_loss-mode_min"),
         (["data=text_file", "data.train=../my file.csv"], None, "max-text_file-train_my_file.csv_417a"),
         (["seed=1"], ["seed"], "max-seed1"),
+        (["data=text_file", "data.train=a.txt", "data.folds=5", "data.fold=2"], ["data.fold"], "max-fold2"),
         (["data.seed=1"], ["data.seed"], "max-data.seed1"),
         (["data.seed=${seed}", "seed=1"], ["seed"], "max-seed1"),
     ],

@@ -18,10 +18,17 @@ Scalar = str | int | float | bool | None
 GROUPS = ("pooling", "data", "model")  # config groups whose choice is always a factor
 # settings without influence on the numbers
 PRESENTATION = ("study", "resume", "overwrite", "stop_on_failure", "logger", "baseline", "equal_within", "choose")
-NO_FACTOR = (*PRESENTATION, "experiment", "debug", "threads", "seed", "k")  # k reaches a factor through `k: ${k}`
+FOLD = "data.fold"  # of a cross-validation: runs of other folds are repetitions, as those of other seeds
+NO_FACTOR = (*PRESENTATION, "experiment", "debug", "threads", "seed", "k", FOLD)  # k reaches a factor through `k: ${k}`
 SHARED = ("k",)  # top-level settings that do nothing by themselves: the pooling's settings refer to them
 # settings that older runs do not have, with the value that says the same as none
-ADDED: Mapping[str, Scalar] = {"compile": False, "data.test_lengths": None, "data.fewest": 1}
+ADDED: Mapping[str, Scalar] = {
+    "compile": False,
+    "data.test_lengths": None,
+    "data.fewest": 1,
+    "data.folds": None,
+    "data.fold": None,
+}
 LONGEST = 80  # characters of a folder name; file systems allow 255, tables and legends much less
 
 
@@ -31,12 +38,13 @@ class Facts:
 
     Attributes:
         factors: name → value: the pooling chosen and its own settings as used, the data and the model chosen, and
-            what the command set; neither the seed nor settings that follow it (`data.seed=${seed}`).
+            what the command set; neither the seed nor settings that follow it (`data.seed=${seed}`), nor the fold.
         seed: of the training.
         overrides: what the command set, setting → value.
         choices: the option chosen in each config group.
         follows_seed: settings whose values depend on the seed.
         swept: settings that have several values in this sweep; None for a run that is no part of one.
+        fold: of a cross-validation; None: there is none.
     """
 
     factors: Mapping[str, Scalar]
@@ -45,6 +53,7 @@ class Facts:
     choices: Mapping[str, str] = field(default_factory=dict)
     follows_seed: Sequence[str] = ()
     swept: Sequence[str] | None = None
+    fold: int | None = None
 
     @classmethod
     def of(
@@ -70,9 +79,9 @@ class Facts:
         factors = {
             name: value_of(name, choices, config)
             for name in dict.fromkeys(names)
-            if name.split(".")[0] not in ("hydra", *NO_FACTOR) and "/" not in name and name not in follows
+            if not {name, name.split(".")[0]} & {"hydra", *NO_FACTOR} and "/" not in name and name not in follows
         }
-        return cls(factors, config.get("seed"), overrides, choices, follows, swept)
+        return cls(factors, config.get("seed"), overrides, choices, follows, swept, settings.get(FOLD))
 
     @property
     def folder_name(self) -> str:
@@ -84,6 +93,8 @@ class Facts:
         words = label(self.factors, shown, self.choices)
         if "seed" in self.overrides:
             words += f"-seed{self.seed}"
+        if FOLD in self.overrides:
+            words += f"-fold{self.fold}"
         if len(words) > LONGEST:
             words = f"{words[: LONGEST - 10]}-{_hash(words, 8)}"
         return words
@@ -190,7 +201,9 @@ def hyperparameters(facts: Facts, config: Mapping[str, Any]) -> dict[str, Scalar
     }
     short = short_names(facts.factors)
     for name in facts.swept or ():
-        if name in facts.factors:
+        if name == FOLD:
+            columns["fold"] = facts.fold
+        elif name in facts.factors:
             columns.setdefault(short[name], facts.factors[name])
     return columns
 
@@ -215,8 +228,8 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def group_hash(config: Mapping[str, Any], follows_seed: Iterable[str]) -> str:
-    """A hash of a configuration without its seed and the settings that follow it."""
-    ignored = {"seed", *follows_seed}
+    """A hash of a configuration without its seed, the settings that follow it, and the fold."""
+    ignored = {"seed", FOLD, *follows_seed}
     kept = {name: value for name, value in flatten_all(decisive(config)).items() if name not in ignored}
     return _hash(json.dumps(kept, sort_keys=True), 16)
 

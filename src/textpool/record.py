@@ -33,6 +33,7 @@ class Result:
         choices: the option chosen in each config group.
         overrides: what the command set, setting → value.
         follows_seed: settings whose values depend on the seed.
+        fold: of a cross-validation; None: there is none.
         error: the reason of a failure.
         metrics: of the best checkpoint, by names such as `test/acc`; fractions of 1, not percentages.
         per_class: label → `precision`, `recall` and `f1` of this class on the test split, and `count`, its number of
@@ -49,7 +50,7 @@ class Result:
         n_params: number of trainable parameters.
         values_per_filter: number of values that the pooling keeps of each filter.
         config_hash: equal for runs that are the same, see `textpool.facts.config_hash`.
-        group_hash: equal for runs that differ in the seed alone, see `textpool.facts.group_hash`.
+        group_hash: equal for runs that differ in the seed and the fold alone, see `textpool.facts.group_hash`.
         history: validation metrics of each epoch, by names such as `val/acc`.
         command: a command that repeats this run.
         device: on which the model was trained.
@@ -68,6 +69,7 @@ class Result:
     choices: dict[str, str] = field(default_factory=dict)
     overrides: dict[str, Any] = field(default_factory=dict)
     follows_seed: list[str] = field(default_factory=list)
+    fold: int | None = None
     error: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)

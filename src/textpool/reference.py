@@ -21,7 +21,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import yaml
 from torch import Tensor
@@ -44,7 +43,7 @@ from textpool.record import (
 )
 from textpool.run.folder import Run, claim, locked
 from textpool.run.provenance import commit, now, versions
-from textpool.study.runs import factor_names, read
+from textpool.study.runs import REPETITION, factor_names, read
 
 NAME = "bag_of_words"  # in the place of a pooling
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # C of LogisticRegression: the inverse of the strength of the regularization
@@ -133,13 +132,13 @@ def runs_to_refer_to(study: Path) -> Iterator[tuple[Path, Path | None]]:
     if finished.empty:
         raise ValueError(f"{study}: no finished run in this study, which the reference could be compared with")
     places = {_place(row, apart): row["folder"] for row in runs[own].to_dict("records")}
-    for row in finished.drop_duplicates([*apart, "seed"]).to_dict("records"):
+    for row in finished.drop_duplicates([*apart, REPETITION]).to_dict("records"):
         yield row["folder"], places.get(_place(row, apart))
 
 
 def _place(row: Mapping[Any, Any], apart: Sequence[str]) -> tuple[Any, ...]:
-    """Comparison and seed of a run."""
-    return (*(row[name] for name in apart), None if pd.isna(row["seed"]) else int(row["seed"]))
+    """Comparison, seed and fold of a run."""
+    return (*(row[name] for name in apart), row[REPETITION])
 
 
 def reference_config(base: Path) -> dict[str, Any]:

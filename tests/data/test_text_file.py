@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from textpool.data import Sentence, Splits, TextFileData
 from textpool.data.reading import FileOptions, LabelledText
-from textpool.data.text_file import hold_out
+from textpool.data.text_file import hold_out, split_into_folds
 
 
 def save(path: Path, *lines: str) -> str:
@@ -162,6 +162,65 @@ def test_file_of_pairs_has_its_share_too():
     labelled = [LabelledText(str(line // 2), str(line // 4), line) for line in range(80)]
     _, held_out = hold_out(labelled, 0.25, random.Random(0), lambda text: text.text)
     assert len(held_out) == 20
+
+
+def test_each_sentence_is_in_the_test_split_of_one_fold(tmp_path):
+    """Each fold has its share of each class; training and validation split share the rest, and the seed draws anew."""
+    path = numbered(tmp_path / "a.txt", neg=60, pos=40)
+    splits = [ready(path, folds=5, fold=fold).splits for fold in range(5)]
+    tested = [sentence for split in splits for sentence in split.test]
+    assert sorted(tested) == sorted(ready(path, folds=5, fold=0).splits.train + splits[0].val + splits[0].test)
+    for split in splits:
+        assert sizes(split.test) == {"neg": 12, "pos": 8}
+        assert len(split.val) == 10
+        assert len({*map(str, split.train), *map(str, split.val), *map(str, split.test)}) == 100
+    assert ready(path, folds=5, fold=0, seed=1).splits.test != splits[0].test
+
+
+@given(
+    texts=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), min_size=1, max_size=60),
+    n_folds=st.integers(2, 6),
+    seed=st.integers(0, 9),
+)
+def test_folds_keep_identical_texts_together(texts, n_folds, seed):
+    """Whatever their labels."""
+    labelled = [LabelledText(str(text), label, line) for line, (label, text) in enumerate(texts)]
+    folds = split_into_folds(labelled, n_folds, random.Random(seed), lambda text: text.text)
+    assert len(set(zip([text.text for text in labelled], folds, strict=True))) == len({text for _, text in texts})
+
+
+@given(labels=st.text("abc", max_size=60), n_folds=st.integers(2, 6), seed=st.integers(0, 9))
+def test_folds_are_stratified(labels, n_folds, seed):
+    """Without duplicates, the folds have equal numbers of texts, of each class and in all, to within one text."""
+    texts = [LabelledText(f"w{line}", label, line) for line, label in enumerate(labels)]
+    folds = split_into_folds(texts, n_folds, random.Random(seed), line_of)
+    for chosen in ("a", "b", "c", "abc"):
+        counts = Counter(fold for fold, label in zip(folds, labels, strict=True) if label in chosen)
+        found = [counts[fold] for fold in range(n_folds)]
+        assert max(found) - min(found) <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"folds": 1, "fold": 0}, "folds: expected an integer of at least 2, got 1"),
+        ({"fold": 0}, "folds: expected the number of folds, such as 10, with fold=0, got None"),
+        ({"folds": 5}, "fold: expected an integer from 0 to 4, got None: 'data.fold=range(5)' with -m runs all folds"),
+        ({"folds": 5, "fold": 5}, "fold: expected an integer from 0 to 4, got 5"),
+        ({"folds": 5, "fold": 0, "test": "t.txt"}, "folds: expected no test file, because each fold is the test split"),
+    ],
+)
+def test_wrong_folds_are_refused(changes, message):
+    with pytest.raises(ValueError, match=starts_with(message)):
+        TextFileData("train.txt", **changes)
+
+
+def test_a_class_with_one_sentence_has_no_folds(tmp_path):
+    path = save(tmp_path / "a.txt", *(f"{'ab'[n % 2]} w{n}" for n in range(20)), "c alone")
+    data = TextFileData(path, folds=2, fold=0)
+    message = f"{path}:21: all sentences with the label 'c' are in one fold: expected at least two different ones"
+    with pytest.raises(ValueError, match=starts_with(message)):
+        data.setup()
 
 
 def test_identical_sentences_are_in_one_split(tmp_path):

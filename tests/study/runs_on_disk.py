@@ -84,6 +84,7 @@ def write_run(
         "status": "ok",
         "pooling": choices["pooling"],
         "seed": facts.seed,
+        "fold": facts.fold,
         "started": f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.000+00:00",
         "seconds": 3.25,
         "factors": dict(facts.factors),

@@ -1,5 +1,6 @@
 """What the runs of a study say together: rows, their names, intervals, baselines and verdicts."""
 
+import itertools
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ from runs_on_disk import cut_short, write_run, write_seeds
 
 from textpool.study.comparison import compare
 from textpool.study.runs import read
-from textpool.study.tables import caption
+from textpool.study.tables import caption, cells
 
 Row = dict[str, Any]
 
@@ -237,6 +238,39 @@ def test_random_splits_of_the_same_texts_are_not_independent(tmp_path: Path) -> 
     drawn, split = (rows(tmp_path / name)["avg"] for name in ("drawn", "split"))
     widths = [row["difference_high"] - row["difference_low"] for row in (drawn, split)]
     assert widths[1] / widths[0] == pytest.approx(3**0.5)
+
+
+def test_folds_are_repetitions(tmp_path: Path) -> None:
+    """Runs of other folds are one row, paired by fold, with the interval of splits of the same texts."""
+    for fold, accuracy in enumerate([0.7, 0.72, 0.71, 0.73]):
+        facts = {"test_hash": str(fold), "n_train": 300, "natural_text": True}
+        settings = {"data.folds": 4, "data.fold": fold}
+        write_run(tmp_path, accuracy, settings=settings, result=facts)
+        write_run(tmp_path, accuracy + 0.01 * fold, settings=settings, pooling="avg", result=facts)
+    write_run(tmp_path, None, settings={"data.folds": 4, "data.fold": 0}, pooling="sum")
+    found = rows(tmp_path)
+    assert list(found) == ["max", "avg", "sum"]
+    assert column(found, "seeds") == [4, 4, 0]
+    assert found["avg"]["difference"] == pytest.approx(0.015)
+    spread = (0.01**2 * 5 / 3 * (1 / 4 + 1 / 3)) ** 0.5
+    half = (found["avg"]["difference_high"] - found["avg"]["difference_low"]) / 2
+    assert half == pytest.approx(3.182446 * spread, rel=1e-4)
+    table = compare(read(tmp_path))
+    assert table.attrs["folds"] == 4
+    assert "Each run was tested on one of 4 folds." in caption(table)
+    assert "runs" in cells(table)
+
+
+def test_seeds_and_folds_are_repetitions_together(tmp_path: Path) -> None:
+    """Two seeds of two folds are four runs; one that has another fold is paired with none."""
+    for seed, fold in itertools.product(range(2), range(2)):
+        settings = {"data.folds": 2, "data.fold": fold}
+        write_run(tmp_path, 0.7, seed=seed, settings=settings, result={"test_hash": str(fold)})
+    write_run(tmp_path, 0.8, seed=0, pooling="avg", settings={"data.folds": 2, "data.fold": 1})
+    write_run(tmp_path, 0.8, seed=5, pooling="sum", settings={"data.folds": 2, "data.fold": 1})
+    found = rows(tmp_path)
+    assert column(found, "seeds") == [4, 1, 1]
+    assert found["sum"]["no_difference"] == "no seed in common with the baseline"
 
 
 def test_the_best_value_of_a_setting_is_chosen_on_the_validation_split(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ class TextFileData(SentenceData):
         val_fraction: share of the training file for validation, stratified by class and drawn at random.
         test_fraction: share of the training file for testing, likewise.
         seed: seed of the random split of the training file; the seed of the training is a different setting.
+        folds: number of folds of a cross-validation over the training file, which then needs no `test`; None: there is
+            none. See `split_into_folds`.
+        fold: the fold that is the test split, from 0 to below `folds`; `val_fraction` of the training file is held
+            out of the others.
         format: `txt`, `csv`, `tsv` or `jsonl`, for all files; None: by the file extension.
         encoding: encoding of all files.
         text_column: name of the column, or JSON key, that holds the sentence.
@@ -52,6 +56,8 @@ class TextFileData(SentenceData):
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
         seed: int = 42,
+        folds: int | None = None,
+        fold: int | None = None,
         format: str | None = None,
         encoding: str = "utf-8",
         text_column: str = "text",
@@ -71,6 +77,9 @@ class TextFileData(SentenceData):
         self.val_fraction = fraction("val_fraction", val_fraction)
         self.test_fraction = fraction("test_fraction", test_fraction)
         self.seed = integer("seed", seed, least=0)
+        self.folds, self.fold = check_folds(folds, fold)
+        if folds is not None and test is not None:
+            raise ValueError(f"folds: expected no test file, because each fold is the test split once, got {test!r}")
         self.file_options = FileOptions(format, encoding, text_column, label_column, delimiter)
         self.tokenize = Tokenizer(tokens, lowercase)
         self.min_freq = integer("min_freq", min_freq, least=1)
@@ -86,10 +95,11 @@ class TextFileData(SentenceData):
         train = read_file(self.train, self.file_options)
         if len({text.label for text in train}) < 2:
             raise ValueError(f"{self.train}: expected sentences of at least two classes, got only {train[0].label!r}")
-        test_share = self.test_fraction if self.test is None else 0.0
+        test_share = 0.0 if self.test is not None else 1 / self.folds if self.folds else self.test_fraction
         val_share = self.val_fraction if self.val is None else 0.0
         if test_share + val_share >= 1:
-            raise ValueError(f"val_fraction + test_fraction: expected less than 1, got {test_share + val_share}")
+            tested = "1 / folds" if self.folds else "test_fraction"
+            raise ValueError(f"val_fraction + {tested}: expected less than 1, got {test_share + val_share}")
         files = {"train": (self.train, train)}
         for split, path in (("val", self.val), ("test", self.test)):
             if path is not None:
@@ -102,8 +112,13 @@ class TextFileData(SentenceData):
         self.notes = describe_duplicates(files, key)
         n_sentences, n_different = len(train), len(set(map(key, train)))
         held_out: dict[str, list[LabelledText]] = {}
-        for split, share in (("test", test_share), ("val", val_share / (1 - test_share))):
-            train, held_out[split] = hold_out(train, share, rng, key)
+        if self.folds is not None and self.fold is not None:
+            in_fold = split_into_folds(train, self.folds, rng, key)
+            held_out["test"] = [text for text, fold in zip(train, in_fold, strict=True) if fold == self.fold]
+            train = [text for text, fold in zip(train, in_fold, strict=True) if fold != self.fold]
+        else:
+            train, held_out["test"] = hold_out(train, test_share, rng, key)
+        train, held_out["val"] = hold_out(train, val_share / (1 - test_share), rng, key)
         test, val = (files[split][1] if split in files else held_out[split] for split in ("test", "val"))
         for split, texts in (("test", test), ("val", val)):
             if not texts:
@@ -115,6 +130,11 @@ class TextFileData(SentenceData):
         known = {text.label for text in train}
         for path, texts in ((self.test, test), (self.val, val)):
             for text in texts:
+                if text.label not in known and path is None:  # of a fold; hold_out leaves one in the training split
+                    raise ValueError(
+                        f"{self.train}:{text.line}: all sentences with the label {text.label!r} are in one fold: "
+                        "expected at least two different ones"
+                    )
                 if text.label not in known:
                     raise ValueError(
                         f"{path}:{text.line}: label {text.label!r} does not occur in {self.train}, which has "
@@ -184,6 +204,61 @@ def hold_out(
                 taken += more
     remaining = [text for index, text in enumerate(texts) if index not in held_out]
     return remaining, [text for index, text in enumerate(texts) if index in held_out]
+
+
+def check_folds(folds: int | None, fold: int | None) -> tuple[int | None, int | None]:
+    """Check the two settings of a cross-validation, of which both or none must be given.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if folds is None:
+        if fold is not None:
+            raise ValueError(f"folds: expected the number of folds, such as 10, with fold={fold}, got None")
+        return None, None
+    integer("folds", folds, least=2)
+    if isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < folds:
+        raise ValueError(
+            f"fold: expected an integer from 0 to {folds - 1}, got {fold!r}: "
+            f"'data.fold=range({folds})' with -m runs all folds"
+        )
+    return folds, fold
+
+
+def split_into_folds(texts: Sequence[LabelledText], n_folds: int, rng: random.Random, key: Key) -> list[int]:
+    """Split labelled texts into folds at random, stratified by class, without separating identical ones.
+
+    The groups of texts with equal keys are assigned one after the other, larger ones first: each to the fold that has
+    the fewest texts of its class so far, of these to the one with the fewest texts in all. If no text occurs twice, the
+    folds have the same number of texts of each class to within one text, and of all texts to within one.
+
+    Args:
+        texts: the texts.
+        n_folds: number of folds.
+        rng: draws the order of the groups.
+        key: equal for texts that are to stay together.
+
+    Returns:
+        The number of the fold of each text, from 0.
+    """
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        groups[key(text)].append(index)
+    by_label: defaultdict[str, list[list[int]]] = defaultdict(list)
+    for group in groups.values():
+        by_label[texts[group[0]].label].append(group)
+    fold_of = [0] * len(texts)
+    in_all = [0] * n_folds
+    of_class: defaultdict[str, list[int]] = defaultdict(lambda: [0] * n_folds)
+    for label, own in by_label.items():
+        rng.shuffle(own)
+        for group in sorted(own, key=len, reverse=True):
+            fold = min(range(n_folds), key=lambda number: (of_class[label][number], in_all[number]))
+            for index in group:
+                fold_of[index] = fold
+                of_class[texts[index].label][fold] += 1
+            in_all[fold] += len(group)
+    return fold_of
 
 
 def _evenly_spaced(n: int, length: int) -> list[int]:

@@ -67,10 +67,7 @@ class TextCNN(nn.Module):
 
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes)
-        # Fork the generator, so that random weights of a pooling do not change those of the linear layer.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch.initial_seed() + 1)
-            poolings = [pooling(n_filters) for _ in kernel_sizes]
+        poolings = build_poolings(pooling, [n_filters] * len(kernel_sizes))
         self.poolings = nn.ModuleList(poolings)
         self.values_per_filter = poolings[0].size
         self.dropout = nn.Dropout(fraction("dropout", dropout))
@@ -99,6 +96,16 @@ class TextCNN(nn.Module):
             mask = WINDOW_MASKS[self.window_mask](F.pad(real, widths), kernel_size)  # (batch, windows)
             values.append(pooling(features, mask).flatten(1))  # (batch, filters * size)
         return torch.cat(values, dim=1)
+
+
+def build_poolings(pooling: Callable[[int], Pooling], channels: Sequence[int]) -> list[Pooling]:
+    """One pooling for each number of channels, whose random weights leave torch's global generator as it was.
+
+    So the layers that are made after them start from the same weights for every pooling.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed() + 1)
+        return [pooling(number) for number in channels]
 
 
 def _pad_widths(window_mask: str, kernel_size: int, time: int) -> tuple[int, int]:

@@ -56,6 +56,7 @@ def record_failure(run: Run, config: dict[str, object], error: BaseException, st
             choices=dict(run.facts.choices),
             overrides=dict(run.facts.overrides),
             follows_seed=list(run.facts.follows_seed),
+            fold=run.facts.fold,
             error=describe(error),
             config_hash=config_hash(config),
             group_hash=group_hash(config, run.facts.follows_seed),

@@ -158,6 +158,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         choices=dict(run.facts.choices),
         overrides=dict(run.facts.overrides),
         follows_seed=list(run.facts.follows_seed),
+        fold=run.facts.fold,
         metrics=metrics,
         per_class=per_class(data.labels, targets, probabilities.argmax(-1).cpu()),
         best_epoch=best["epoch"] + 1,

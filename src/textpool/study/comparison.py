@@ -11,7 +11,7 @@ import pandas as pd
 from textpool.facts import compared_apart, is_own, label, named, short_names
 from textpool.record import is_fraction, read_predictions
 from textpool.study import statistics
-from textpool.study.runs import factor_names, same_sentences
+from textpool.study.runs import REPETITION, factor_names, same_sentences
 from textpool.study.statistics import Mean
 
 ALPHA = 1 - statistics.LEVEL
@@ -55,7 +55,8 @@ def compare(
     Returns:
         One row per configuration, that is, per set of equal factors. `row`: its name; `strategy`: the pooling with
         the settings that tell it apart, empty where nothing is known of the run but its folder; the factors; `chosen`:
-        the values of the factors of `choose`; `seeds`: number of seeds with a finished run; `status`: what did not
+        the values of the factors of `choose`; `seeds`: number of seeds with a finished run, of
+        seeds and folds in a cross-validation; `status`: what did not
         finish; `metric`, `mean`, `low`, `high`: the mean with its 95 % interval; `over`: what the interval is over,
         `seeds and sentences`, `seeds` or `sentences`; `baseline`, `difference`, `difference_low`, `difference_high`,
         `p`: the paired difference from the baseline, with a p-value and an interval that are corrected for the number
@@ -130,6 +131,7 @@ def compare(
     rows.attrs |= {
         "factors": factors,
         "equal_within": equal_within,
+        "folds": max((run["fold"].nunique() for run in finished), default=0),
         "choose": list(choose),
         "by_seed": {row: run[metric].tolist() for row, run in zip(rows["row"], finished, strict=True) if len(run)},
     }
@@ -163,7 +165,7 @@ def _best(group: pd.DataFrame, choose: list[str]) -> pd.DataFrame:
 
 def _described(group: pd.DataFrame, factors: Sequence[str], chosen: Mapping[str, str], metric: str) -> dict[str, Any]:
     """The values of a row that need no comparison."""
-    finished = group[group["status"] == "ok"].drop_duplicates("seed")
+    finished = group[group["status"] == "ok"].drop_duplicates(REPETITION)
     bad = group.loc[group["status"] != "ok", "status"].value_counts(sort=False)
     first = finished.iloc[0] if len(finished) else None
     return {
@@ -207,10 +209,11 @@ def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataF
 
 
 def _finished(group: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The finished runs of a row that have the metric, one per seed."""
+    """The finished runs of a row that have the metric, one per seed and fold."""
     if metric not in group:
         return group.iloc[:0]
-    return group[(group["status"] == "ok") & group[metric].notna()].drop_duplicates("seed").set_index("seed")
+    done = group[(group["status"] == "ok") & group[metric].notna()]
+    return done.drop_duplicates(REPETITION).set_index(REPETITION)
 
 
 def _baseline(block: pd.DataFrame, name: str) -> Any:

@@ -11,16 +11,17 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from textpool.facts import SHARED, differences, is_own, value_of
+from textpool.facts import FOLD, SHARED, differences, is_own, value_of
 from textpool.record import CONFIG, FACTS, RESULT, Result, write_atomic
 
 FIELDS = [name for name in Result.__dataclass_fields__ if name not in ("pooling", "metrics", "factors", "versions")]
 STATED = ("factors", "seed", "overrides", "choices", "follows_seed", "group_hash")  # what a run states at its start
+REPETITION = "repetition"  # column: the seed, with the fold of a cross-validation
 FOLLOWS_SEED = "follows the seed"  # value of a factor that other runs set to a value of its own
 # what `runs.csv` leaves out: it stands in each `result.json`
-ASIDE = ["folder", "history", "command", "device", "commit", "per_class", "trained_together"]
+ASIDE = [REPETITION, "folder", "history", "command", "device", "commit", "per_class", "trained_together"]
 IN_JSON = ["overrides", "choices", "follows_seed"]  # columns of lists and dictionaries
-INTEGERS = ["seed", "best_epoch", "n_train", "n_test", "n_params", "values_per_filter"]
+INTEGERS = ["seed", "fold", "best_epoch", "n_train", "n_test", "n_params", "values_per_filter"]
 
 
 def read(folders: str | Path | Iterable[str | Path], factors: Iterable[str] = ()) -> pd.DataFrame:
@@ -33,7 +34,8 @@ def read(folders: str | Path | Iterable[str | Path], factors: Iterable[str] = ()
     Returns:
         One row per run. Columns: `study`, `folder`; the fields of `result.json` (`run`, `status`, `seed`, …);
         the factors (`pooling`, `pooling.k`, `data`, `data.n_filler`, …); the metrics (`test/acc`, …). `status` is `ok`,
-        `failed`, or `unfinished` where the run has left no result. A file that cannot be read costs its own row only.
+        `failed`, or `unfinished` where the run has left no result. `repetition`: the seed, with the fold of a
+        cross-validation. A file that cannot be read costs its own row only.
 
     Raises:
         ValueError: if a folder holds no run.
@@ -72,6 +74,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     try:
         frame = pd.read_csv(path, low_memory=False)
+        frame = frame.assign(fold=frame.get("fold"))  # earlier versions had no cross-validation
         for name in IN_JSON:
             frame[name] = pd.Series([json.loads(value) for value in frame[name]], dtype=object)
         for name in factor_names(frame):
@@ -80,6 +83,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         texts = [name for name in ("error", "test_hash", "shortcut", "group_hash", "config_hash") if name in frame]
         frame[texts] = frame[texts].astype(object).where(frame[texts].notna(), None)
         frame[INTEGERS] = frame[INTEGERS].astype("Int64")
+        frame[REPETITION] = _repetitions(frame)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not a table of runs such as logs/first/runs.csv: {error}") from error
     frame["history"] = pd.Series([{} for _ in range(len(frame))], dtype=object)
@@ -104,12 +108,19 @@ def _frame(runs: list[dict[str, Any]], factors: Iterable[str]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     frame[metrics] = frame[metrics].astype(float)
     frame[INTEGERS] = frame[INTEGERS].astype("Int64")  # integers, some of them missing
+    frame[REPETITION] = _repetitions(frame)
     return frame
+
+
+def _repetitions(frame: pd.DataFrame) -> "pd.Series[Any]":
+    """The seed of each run, with its fold if there is one: `3`, or `3, fold 0`."""
+    of_fold = frame["fold"].map(lambda fold: "" if pd.isna(fold) else f", fold {fold}")
+    return frame["seed"].astype(str).astype(object) + of_fold.astype(object)
 
 
 def factor_names(frame: pd.DataFrame) -> list[str]:
     """The columns of a table of runs that are factors."""
-    return [name for name in frame.columns if name not in ("study", "folder", *FIELDS) and "/" not in name]
+    return [name for name in frame.columns if name not in ("study", "folder", REPETITION, *FIELDS) and "/" not in name]
 
 
 def same_sentences(runs: pd.DataFrame) -> bool:
@@ -140,7 +151,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
     unknown = vars(Result(folder.name, status, "", None, "~", 0.0, {"pooling": folder.name}, error=error))
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return unknown | {name: facts[name] for name in STATED}
+        return unknown | {name: facts[name] for name in STATED} | {"fold": facts.get("fold")}
     except (OSError, ValueError, KeyError, TypeError):
         return unknown
 
@@ -170,7 +181,13 @@ def _complete_factors(runs: Sequence[dict[str, Any]], wanted: Iterable[str]) -> 
         for other in others:
             before, after = configs[one["folder"]](), configs[other["folder"]]()
             changes = differences(before, after) if before and after else []
-            fill([name for name, *_ in changes if name not in ("seed", *one["follows_seed"], *other["follows_seed"])])
+            fill(
+                [
+                    name
+                    for name, *_ in changes
+                    if name not in ("seed", FOLD, *one["follows_seed"], *other["follows_seed"])
+                ]
+            )
     for name in dict.fromkeys(name for run in known for name in run["factors"]):
         value, *more = {run["factors"].get(name) for run in known}
         for run in runs:

@@ -15,7 +15,7 @@ from textpool.study.statistics import Estimate, clopper_pearson, mean_over_tasks
 LEFT = ("run", "chosen", "status", "verdict", "")  # columns of words; the others hold numbers
 # columns that a narrow terminal leaves out, the first one first
 LEAST = ["values per filter", "majority guess", "strongest shortcut", "best reachable", "test loss", "p", "seconds"]
-LEAST += ["seeds", "solved", "parameters"]
+LEAST += ["seeds", "runs", "solved", "parameters"]
 INTERVALS = ("means", "differences")  # left out after them
 LIMITS = {"best reachable": "bayes_accuracy", "strongest shortcut": "shortcut_accuracy"}
 LIMITS |= {"majority guess": "majority_accuracy"}
@@ -41,7 +41,7 @@ def cells(comparison: pd.DataFrame, intervals: Sequence[str] = INTERVALS) -> pd.
         "run": comparison["row"],
         "chosen": comparison["chosen"],
         "status": comparison["status"],
-        "seeds": [seeds or None for seeds in comparison["seeds"].tolist()],
+        "runs" if comparison.attrs["folds"] else "seeds": [seeds or None for seeds in comparison["seeds"].tolist()],
         metric.replace("/", " "): _intervals(comparison, "means" in intervals, "", metric),
         f"difference{of}": _intervals(comparison, "differences" in intervals, "difference", metric, sign="+"),
         "p": [_p(p) for p in comparison["p"].tolist()],
@@ -89,6 +89,11 @@ def caption(comparison: pd.DataFrame) -> str:
     if comparison.attrs["choose"]:
         lines.append(f"The value of {', '.join(comparison.attrs['choose'])} is the best one on the validation split.")
     lines += [text for name, text in OVER.items() if name in over]
+    if folds := comparison.attrs["folds"]:
+        lines.append(
+            f"Each run was tested on one of {folds} folds. The intervals take into account that the training splits of "
+            "the folds overlap (Nadeau and Bengio)."
+        )
     if "sentences" in over:
         n = " or ".join(f"{size:,}" for size in sorted(set(comparison["n_test"].dropna())))
         lines.append(
@@ -114,9 +119,10 @@ def _verdicts(comparison: pd.DataFrame) -> list[str]:
     shown = [text for name, text in meanings.items() if name in found or (name == "better" and "worse" in found)]
     lines = [f"{'; '.join(shown)}."] if shown else []
     tested = comparison[comparison["p"].notna()]
-    most = int(tested.groupby("baseline", sort=False).size().max()) if len(tested) else 0
-    if most > 1:
-        lines.append(f"p and the interval of each difference are corrected for {most} comparisons (Holm).")
+    sizes = tested.groupby("baseline", sort=False).size()
+    if len(tested) and sizes.max() > 1:
+        several = f"{'up to ' if sizes.nunique() > 1 else ''}{sizes.max()}"
+        lines.append(f"p and the interval of each difference are corrected for {several} comparisons (Holm).")
     if (tested["verdict"] == "").any():
         lines.append(f"There is no verdict with fewer than {LEAST_SEEDS} seeds, because several tables are compared.")
     return lines
