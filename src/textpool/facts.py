@@ -26,6 +26,7 @@ ADDED: Mapping[str, Scalar] = {
     "compile": False,
     "data.test_lengths": None,
     "data.fewest": 1,
+    "data.bucket": False,
     "data.folds": None,
     "data.fold": None,
 }

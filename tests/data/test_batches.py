@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from textpool.data.batches import EncodedSentences, gather_sentences, identity_collate
+from textpool.data.batches import EncodedSentences, SharedSampler, gather_sentences, identity_collate, order_by_length
 
 SENTENCES = [[1, 2, 3], [], [4], [5, 6, 7, 8], []]
 LABELS = [0, 1, 0, 2, 1]
@@ -71,3 +71,41 @@ def test_loader_gives_what_indexing_gives():
     assert [batch.labels.tolist() for batch in batches] == [[0, 1], [0, 2], [1]]
     for batch, chosen in zip(batches, ([0, 1], [2, 3], [4]), strict=True):
         assert batch.tokens.equal(dataset.__getitems__(chosen).tokens)
+
+
+@given(lengths=st.lists(st.integers(0, 50), max_size=300), batch_size=st.integers(1, 7), seed=st.integers(0, 9))
+def test_an_order_by_length_has_each_sentence_once(lengths, batch_size, seed):
+    """Also where the last batch, or the last pool, is incomplete."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(lengths), generator=generator)
+    found = order_by_length(order, torch.tensor(lengths, dtype=torch.long), batch_size, generator)
+    assert sorted(found.tolist()) == list(range(len(lengths)))
+
+
+def test_sentences_of_a_batch_have_similar_lengths():
+    """The padding nearly disappears, the batches come at random, and each epoch has other ones."""
+    drawn = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 60, (2000,), generator=drawn).tolist()
+    dataset = EncodedSentences([[1] * length for length in lengths], [0] * 2000)
+    padding = {}
+    for batch_size in (None, 64):
+        sampler = SharedSampler(dataset, num_replicas=1, rank=0, seed=3, batch_size=batch_size)
+        batches = [[lengths[index] for index in batch] for batch in torch.tensor(list(sampler)).split(64)]
+        padding[batch_size] = sum(max(batch) * len(batch) - sum(batch) for batch in batches) / sum(lengths)
+    assert padding[None] > 0.9
+    assert padding[64] < 0.06  # of the incomplete batch most of all
+    widest = [max(batch) for batch in batches]
+    assert widest != sorted(widest)
+    first, again = list(sampler), list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert first == again != second
+    assert {frozenset(first[:64])}.isdisjoint(frozenset(second[start : start + 64]) for start in range(0, 2000, 64))
+
+
+def test_processes_share_batches_of_similar_lengths():
+    """The sentences of a step are those of the batch that one process would have."""
+    dataset = EncodedSentences([[1] * (number % 9) for number in range(64)], [0] * 64)
+    order = list(SharedSampler(dataset, num_replicas=1, rank=0, seed=3, batch_size=8))
+    shares = [list(SharedSampler(dataset, num_replicas=2, rank=rank, seed=3, batch_size=8)) for rank in range(2)]
+    assert [index for step in zip(*shares, strict=True) for index in step] == order

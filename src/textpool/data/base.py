@@ -11,7 +11,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
-from textpool.checks import integer, one_of
+from textpool.checks import integer, one_of, switch
 from textpool.data.batches import Batch, EncodedSentences, SharedSampler, identity_collate
 from textpool.data.reading import FileOptions, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
@@ -47,6 +47,8 @@ class SentenceData(LightningDataModule, ABC):
         shuffle_seed: seed of the order of the training sentences. The order depends only on this seed and the epoch:
             it is the same for every model, alone or in a sweep, in a resumed run or not.
         num_workers: number of processes that load batches; the data are in memory, so 0 is fastest.
+        bucket: whether the sentences of a training batch have similar lengths, so that less padding is computed, see
+            `textpool.data.batches.order_by_length`.
 
     Attributes:
         tokenize: splits a text into words.
@@ -82,6 +84,7 @@ class SentenceData(LightningDataModule, ABC):
         max_length: int | None = None,
         shuffle_seed: int = 42,
         num_workers: int = 0,
+        bucket: bool = False,
     ) -> None:
         super().__init__()
         self.batch_size = integer("batch_size", batch_size, least=1)
@@ -91,6 +94,7 @@ class SentenceData(LightningDataModule, ABC):
             raise ValueError("max_length: expected an integer of at least 1 with pad_to=max_length, got None")
         self.shuffle_seed = integer("shuffle_seed", shuffle_seed, least=0)
         self.num_workers = integer("num_workers", num_workers, least=0)
+        self.bucket = switch("bucket", bucket)
         self.tokenize = Tokenizer()
         self.file_options = FileOptions()
         self.encoded: dict[str, EncodedSentences] = {}
@@ -187,6 +191,7 @@ class SentenceData(LightningDataModule, ABC):
             # The sampler adds the epoch to its seed. Without the shift, epoch 1 of seed 0 would have the same order as
             # epoch 0 of seed 1.
             seed=self.shuffle_seed << 20,
+            batch_size=self.batch_size if self.bucket else None,
         )
         return self.loader(dataset, sampler, self.share_of_batch(processes))
 

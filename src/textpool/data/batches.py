@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 REPEATED = -1  # index of a sentence that only makes the shares of several processes equally large
+POOL = 50  # number of batches whose sentences are sorted by length together
 IGNORED = -100  # its label, which torch's cross-entropy leaves out by default
 
 
@@ -75,13 +76,51 @@ class SharedSampler(DistributedSampler[Batch]):
 
     The batches of the same step then hold together the sentences that one process would have in its batch. Where the
     number of sentences is no multiple of the number of processes, the last processes get one `REPEATED` at the end.
+
+    Args:
+        dataset: the sentences.
+        num_replicas: number of processes.
+        rank: number of this process, from 0.
+        seed: of the order; the epoch is added to it.
+        batch_size: number of sentences in the batch of all processes together, for an order in which the sentences of
+            a batch have similar lengths, see `order_by_length`; None: any order.
     """
 
+    def __init__(
+        self, dataset: EncodedSentences, num_replicas: int, rank: int, seed: int, batch_size: int | None = None
+    ) -> None:
+        super().__init__(dataset, num_replicas=num_replicas, rank=rank, seed=seed)
+        self.lengths, self.batch_size = dataset.lengths, batch_size
+
     def __iter__(self) -> Iterator[Any]:
-        share: list[Any] = list(super().__iter__())
-        sentences: Any = self.dataset
-        own = len(range(self.rank, len(sentences), self.num_replicas))
-        return iter(share[:own] + [REPEATED] * (len(share) - own))
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=generator)
+        if self.batch_size is not None:
+            order = order_by_length(order, self.lengths, self.batch_size, generator)
+        share = order[self.rank :: self.num_replicas].tolist()
+        return iter(share + [REPEATED] * (self.num_samples - len(share)))
+
+
+def order_by_length(
+    order: Int[Tensor, " sentences"], lengths: Int[Tensor, " sentences"], batch_size: int, generator: torch.Generator
+) -> Int[Tensor, " sentences"]:
+    """An order in which the sentences of a batch have similar lengths, and the batches come at random.
+
+    The order is cut into pools of `POOL` batches. Each pool is sorted by length and cut into batches, which are
+    shuffled over all pools; an incomplete batch comes last, unsorted. So a batch still holds other sentences in each
+    epoch.
+
+    Args:
+        order: a random order of all sentences.
+        lengths: of the sentences, in tokens.
+        batch_size: number of sentences in a batch.
+        generator: draws the order of the batches.
+    """
+    complete = len(order) // batch_size * batch_size
+    pools = [pool[lengths[pool].argsort(stable=True)] for pool in order[:complete].split(POOL * batch_size)]
+    batches = torch.cat(pools).split(batch_size) if complete else ()
+    shuffled = [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+    return torch.cat([*shuffled, order[complete:]])
 
 
 def gather_sentences(
