@@ -10,8 +10,9 @@ from hydra.utils import get_class
 
 from textpool.data import SentenceData, SentimentData
 
-FILES = sorted(Path(__file__).parents[2].glob("conf/data/*.yaml"))
-REQUIRED = {"text_file": {"train"}}  # settings without a default, by the name of the file
+CONFIGURED = sorted(Path(__file__).parents[2].glob("conf/data/*.yaml"))
+FILES = [file for file in CONFIGURED if "- huggingface" not in file.read_text()]  # without the presets of a class
+REQUIRED = {"text_file": {"train"}, "huggingface": {"name"}}  # settings without a default, by the name of the file
 
 
 def defaults_of(kind: type) -> dict[str, Any]:

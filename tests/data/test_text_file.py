@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from textpool.data import Sentence, Splits, TextFileData
 from textpool.data.reading import FileOptions, LabelledText
-from textpool.data.text_file import hold_out, split_into_folds
+from textpool.data.splitting import hold_out, split_into_folds
 
 
 def save(path: Path, *lines: str) -> str:
@@ -207,12 +207,17 @@ def test_folds_are_stratified(labels, n_folds, seed):
         ({"fold": 0}, "folds: expected the number of folds, such as 10, with fold=0, got None"),
         ({"folds": 5}, "fold: expected an integer from 0 to 4, got None: 'data.fold=range(5)' with -m runs all folds"),
         ({"folds": 5, "fold": 5}, "fold: expected an integer from 0 to 4, got 5"),
-        ({"folds": 5, "fold": 0, "test": "t.txt"}, "folds: expected no test file, because each fold is the test split"),
     ],
 )
 def test_wrong_folds_are_refused(changes, message):
     with pytest.raises(ValueError, match=starts_with(message)):
         TextFileData("train.txt", **changes)
+
+
+def test_folds_need_no_test_file(tmp_path):
+    path = numbered(tmp_path / "a.txt", neg=20, pos=20)
+    with pytest.raises(ValueError, match=starts_with("data.folds: expected data.test=null, because each fold")):
+        ready(path, test=path, folds=2, fold=0)
 
 
 def test_a_class_with_one_sentence_has_no_folds(tmp_path):

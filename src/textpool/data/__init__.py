@@ -1,7 +1,9 @@
-"""Labelled sentences from a generator or from files, as batches of token numbers."""
+"""Labelled sentences from a generator, from files or from a hub, as batches of token numbers."""
 
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.diagnostic import DiagnosticTask
+from textpool.data.hub import HuggingFaceData
+from textpool.data.labelled import LabelledTextData
 from textpool.data.sentiment import SentimentData
 from textpool.data.tasks import Count, Needle, Order, Position, Proportion, Spread, Tone, Twice
 from textpool.data.text_file import TextFileData
@@ -10,6 +12,8 @@ from textpool.data.vocabulary import Tokenizer, Vocabulary
 __all__ = [
     "Count",
     "DiagnosticTask",
+    "HuggingFaceData",
+    "LabelledTextData",
     "Needle",
     "Order",
     "Position",

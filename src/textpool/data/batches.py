@@ -118,7 +118,7 @@ def order_by_length(
     """
     complete = len(order) // batch_size * batch_size
     pools = [pool[lengths[pool].argsort(stable=True)] for pool in order[:complete].split(POOL * batch_size)]
-    batches = torch.cat(pools).split(batch_size) if complete else ()
+    batches: Sequence[Tensor] = torch.cat(pools).split(batch_size) if complete else ()
     shuffled = [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
     return torch.cat([*shuffled, order[complete:]])
 

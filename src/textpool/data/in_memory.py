@@ -8,7 +8,7 @@ from typing import Any
 from textpool.checks import between, integer
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.reading import LabelledText
-from textpool.data.text_file import hold_out
+from textpool.data.splitting import hold_out
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 
