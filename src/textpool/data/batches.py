@@ -118,7 +118,7 @@ def order_by_length(
     """
     complete = len(order) // batch_size * batch_size
     pools = [pool[lengths[pool].argsort(stable=True)] for pool in order[:complete].split(POOL * batch_size)]
-    batches: Sequence[Tensor] = torch.cat(pools).split(batch_size) if complete else ()
+    batches = [batch for pool in pools for batch in pool.split(batch_size)]
     shuffled = [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
     return torch.cat([*shuffled, order[complete:]])
 
