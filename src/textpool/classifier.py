@@ -110,6 +110,9 @@ class TextClassifier(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())
+        constrain = getattr(self.model, "constrain", None)  # such as the largest length of some weights
+        if constrain is not None:
+            optimizer.register_step_post_hook(lambda *_: constrain())
         if self.make_scheduler is None:
             return optimizer
         every = self.trainer.check_val_every_n_epoch or 1  # a schedule that watches a validation metric needs a new one

@@ -24,6 +24,12 @@ SHARED = ("k",)  # top-level settings that do nothing by themselves: the pooling
 # settings that older runs do not have, with the value that says the same as none
 ADDED: Mapping[str, Scalar] = {
     "compile": False,
+    "model.embedding_range": None,
+    "model.filter_range": None,
+    "model.linear_range": None,
+    "model.max_norm": None,
+    "vectors": None,
+    "tune_vectors": True,
     "data.test_lengths": None,
     "data.fewest": 1,
     "data.bucket": False,
@@ -77,12 +83,13 @@ class Facts:
         settings, others = flatten(decisive(config)), flatten(decisive(reseeded))
         follows = [name for name, value in settings.items() if value != others.get(name) and name != "seed"]
         names = [*GROUPS, *(name for name in settings if is_own(name)), *overrides]
+        fold = config["data"].get("fold") if isinstance(config.get("data"), Mapping) else None
         factors = {
             name: value_of(name, choices, config)
             for name in dict.fromkeys(names)
             if not {name, name.split(".")[0]} & {"hydra", *NO_FACTOR} and "/" not in name and name not in follows
         }
-        return cls(factors, config.get("seed"), overrides, choices, follows, swept, settings.get(FOLD))
+        return cls(factors, config.get("seed"), overrides, choices, follows, swept, fold)
 
     @property
     def folder_name(self) -> str:

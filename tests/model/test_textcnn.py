@@ -1,5 +1,7 @@
 """TextCNN: number of weights, window masks, padding, and initial weights."""
 
+import math
+
 import pytest
 import torch
 from conftest import Compose
@@ -141,3 +143,38 @@ def test_wrong_settings(options: dict[str, object], message: str) -> None:
     """The message names the setting, what is allowed and the value that was passed."""
     with pytest.raises(ValueError, match=message):
         model(**options)  # pyright: ignore
+
+
+def test_initial_weights_of_kim() -> None:
+    """Uniform within the range that is asked for, zero biases, padding of 0; without a range, torch's own weights."""
+    net = model(embedding_range=0.25, filter_range=0.01, linear_range=0.0)
+    assert 0.2 < net.embedding.weight.abs().max() <= 0.25
+    assert net.embedding.weight[0].abs().sum() == 0
+    for convolution in net.convolutions:
+        assert isinstance(convolution, nn.Conv1d)
+        assert convolution.bias is not None
+        assert 0.009 < convolution.weight.abs().max() <= 0.01
+        assert not convolution.bias.any()
+    assert not net.linear.weight.any()
+    assert model().embedding.weight.abs().max() > 1
+
+
+def test_weights_longer_than_the_limit_are_scaled() -> None:
+    """Each class for itself, to exactly that length; shorter ones and zeros stay."""
+    net = model(max_norm=3.0)
+    with torch.no_grad():
+        net.linear.weight.zero_()
+        net.linear.weight[0, :2] = torch.tensor([6.0, 8.0])
+        net.linear.weight[1, 0] = 2.0
+    net.constrain()
+    torch.testing.assert_close(net.linear.weight[:2, :2], torch.tensor([[1.8, 2.4], [2.0, 0.0]]).double())
+    assert not net.linear.weight[2].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("embedding_range", -1.0), ("filter_range", math.nan), ("linear_range", math.inf), ("max_norm", 0.0)],
+)
+def test_wrong_ranges(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected a number"):
+        model(**{name: value})  # pyright: ignore[reportArgumentType]

@@ -94,7 +94,7 @@ def test_every_strategy(config: Compose, tmp_path: Path, pooling: str) -> None:
         ("callbacks=early_stopping", "callbacks.early_stopping.patience=1", "trainer.max_epochs=8"),
         ("scheduler=plateau", "scheduler.patience=0"),
         ("optimizer=adadelta", "+trainer.precision=bf16-mixed"),
-        ("data.seed=${seed}", "data.batch_size=50", "model.window_mask=touching"),
+        ("data.seed=${seed}", "data.batch_size=50", "model.window_mask=touching", "model.max_norm=0.5"),
     ],
 )
 def test_settings(config: Compose, tmp_path: Path, options: tuple[str, ...]) -> None:

@@ -24,8 +24,13 @@ def log_summary(data: SentenceData, shared: Path | None = None) -> None:
     if data.notes:
         texts["warning: " + "\n  ".join(data.notes)] = logging.WARNING
     for text, level in texts.items():
-        if _is_new(text, shared):
-            log.log(level, "%s", text)
+        log_once(text, level, shared)
+
+
+def log_once(text: str, level: int = logging.INFO, shared: Path | None = None) -> None:
+    """Log a text, unless another job of the same sweep has logged it, see `log_summary`."""
+    if _is_new(text, shared):
+        log.log(level, "%s", text)
 
 
 def _is_new(text: str, shared: Path | None) -> bool:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from textpool.checks import fraction, integer, one_of
+from textpool.checks import fraction, integer, number, one_of, positive
 from textpool.pooling import Pooling
 
 PADDING_INDEX = 0  # the token number of padding
@@ -39,6 +39,12 @@ class TextCNN(nn.Module):
         n_filters: number of filters (output channels) per kernel size.
         dropout: fraction of the pooled values that are set to 0 in training.
         window_mask: `valid`, `touching` or `none`.
+        embedding_range: a, where the embedding is drawn uniformly from -a to a; None: standard normal, as by
+            `nn.Embedding`.
+        filter_range: the same for the convolutions, whose biases are then 0; None: as by `nn.Conv1d`.
+        linear_range: the same for the linear layer; None: as by `nn.Linear`.
+        max_norm: the largest length of a class's weights in the linear layer, to which longer ones are scaled after
+            each step of the optimiser, see `constrain`; None: no limit.
 
     Raises:
         ValueError: if an argument is not allowed. The message names it, what is allowed and what was passed.
@@ -54,6 +60,10 @@ class TextCNN(nn.Module):
         n_filters: int = 32,
         dropout: float = 0.3,
         window_mask: str = "valid",
+        embedding_range: float | None = None,
+        filter_range: float | None = None,
+        linear_range: float | None = None,
+        max_norm: float | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(kernel_sizes, Sequence) or isinstance(kernel_sizes, str) or not kernel_sizes:
@@ -66,12 +76,17 @@ class TextCNN(nn.Module):
         self.window_mask = one_of("window_mask", window_mask, WINDOW_MASKS)
 
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
-        self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes)
+        draw_uniformly("embedding_range", embedding_range, self.embedding)
+        convolutions = [nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes]
+        draw_uniformly("filter_range", filter_range, *convolutions)
+        self.convolutions = nn.ModuleList(convolutions)
         poolings = build_poolings(pooling, [n_filters] * len(kernel_sizes))
         self.poolings = nn.ModuleList(poolings)
         self.values_per_filter = poolings[0].size
         self.dropout = nn.Dropout(fraction("dropout", dropout))
         self.linear = nn.Linear(len(kernel_sizes) * n_filters * self.values_per_filter, n_classes)
+        draw_uniformly("linear_range", linear_range, self.linear)
+        self.max_norm = None if max_norm is None else positive("max_norm", max_norm)
 
     @property
     def needs_fixed_length(self) -> bool:
@@ -80,6 +95,16 @@ class TextCNN(nn.Module):
         The result then depends on the padded length, which must therefore not depend on the rest of the batch.
         """
         return self.window_mask == "none"
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Scale the weights of each class whose length is above `max_norm` to that length; called after each step.
+
+        Srebro and Shraibman 2005, "Rank, Trace-Norm and Max-Norm"; in a text CNN, Kim 2014, section 2.1.
+        """
+        if self.max_norm is not None:
+            lengths = self.linear.weight.norm(dim=1, keepdim=True)  # (classes, 1)
+            self.linear.weight.mul_((self.max_norm / lengths).clamp(max=1))
 
     def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch classes"]:
         """Logits of sentences of token numbers, padded with 0 at the end."""
@@ -96,6 +121,25 @@ class TextCNN(nn.Module):
             mask = WINDOW_MASKS[self.window_mask](F.pad(real, widths), kernel_size)  # (batch, windows)
             values.append(pooling(features, mask).flatten(1))  # (batch, filters * size)
         return torch.cat(values, dim=1)
+
+
+@torch.no_grad()
+def draw_uniformly(name: str, limit: float | None, *layers: nn.Embedding | nn.Conv1d | nn.Linear) -> None:
+    """Draw the weights of layers uniformly from -limit to limit, with biases of 0; None leaves them as they are.
+
+    Raises:
+        ValueError: if the limit is not a number of at least 0.
+    """
+    if limit is None:
+        return
+    if not number(name, limit) >= 0:
+        raise ValueError(f"{name}: expected a number of at least 0, got {limit!r}")
+    for layer in layers:
+        layer.weight.uniform_(-limit, limit)
+        if isinstance(layer, nn.Embedding):
+            layer.weight[PADDING_INDEX] = 0
+        elif layer.bias is not None:
+            layer.bias.zero_()
 
 
 def build_poolings(pooling: Callable[[int], Pooling], channels: Sequence[int]) -> list[Pooling]:

@@ -18,7 +18,7 @@ from textpool.build import CONTENT, build_classifier, build_data, build_trainer,
 from textpool.checks import integer
 from textpool.classifier import TextClassifier
 from textpool.data import SentenceData
-from textpool.data.summary import log_summary
+from textpool.data.summary import log_once, log_summary
 from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
 from textpool.record import PREDICTIONS, RESULT, Result, in_words, sentences_hash, short, write_predictions
@@ -27,6 +27,7 @@ from textpool.run.folder import STAGING, Run, changes, claim, finished_before, l
 from textpool.run.processes import SameInEachProcess
 from textpool.run.progress import progress_callback
 from textpool.run.provenance import commit, now, versions
+from textpool.run.vectors import set_vectors
 
 log = logging.getLogger(__name__)
 DEFAULT_THREADS = torch.get_num_threads()
@@ -99,6 +100,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     data.setup()
     log_summary(data, run.shared)
     classifier = build_classifier(config, data)
+    if config.get("vectors") is not None:
+        log_once(set_vectors(classifier.model, data, config["vectors"], config["tune_vectors"]), shared=run.shared)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
     checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
     logger = instantiate(config["logger"], save_dir=folder) if config.get("logger") else None

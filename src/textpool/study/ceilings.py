@@ -19,7 +19,8 @@ KINDS = ("exact", "blind", "bounds")
 WITHOUT_EFFECT = (
     *("data.n_train", "data.n_val", "data.n_test", "data.seed", "data.shuffle_seed"),
     *("data.batch_size", "data.pad_to", "data.max_length", "data.num_workers"),
-    *("model.embedding_dim", "model.n_filters", "model.dropout"),
+    *("model.embedding_dim", "model.n_filters", "model.dropout", "model.max_norm"),
+    *("model.embedding_range", "model.filter_range", "model.linear_range"),
 )
 
 
