@@ -9,6 +9,7 @@ COMMANDS = {
     "reference": "add a bag-of-words logistic regression to a study",
     "predict": "classify sentences with a trained checkpoint",
     "evaluate": "measure a trained checkpoint on labelled sentences",
+    "explain": "show what each word of a sentence contributes to its class",
     "lengths": "measure the runs of a study on sentences of other lengths",
     "ceilings": "compute what each pooling can represent on the diagnostic tasks",
 }

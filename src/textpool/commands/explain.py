@@ -1,0 +1,75 @@
+"""Show what each word of a sentence contributes to its classification."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textpool.explain import Explanation
+
+
+def main() -> None:
+    """Print each sentence with the contributions of its words, for each checkpoint."""
+    parser = argparse.ArgumentParser(
+        description="Show what each word of a sentence contributes to the logit of its class. An argument that is the "
+        "folder of a run, or a file, is a checkpoint; every other one is a sentence."
+    )
+    parser.add_argument(
+        "arguments",
+        nargs="+",
+        metavar="CHECKPOINT… SENTENCE…",
+        help="folders of runs or paths of checkpoints; then sentences; without any, the lines of standard input",
+    )
+    parser.add_argument("--label", help="the class whose logit is explained; default: the predicted one")
+    parser.add_argument("--method", choices=("gradient", "integrated"), help="default: gradient where it is exact")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each sentence and checkpoint")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="MODULE", help="a module of yours that a checkpoint may use"
+    )
+    arguments = parser.parse_intermixed_args()
+    from pathlib import Path
+
+    from textpool.build import load  # late: --help needs neither torch nor Lightning
+    from textpool.explain import explain
+    from textpool.inference import find_checkpoint
+
+    checkpoints = [given for given in arguments.arguments if Path(given).exists()]
+    sentences = [given for given in arguments.arguments if given not in checkpoints]
+    try:
+        if not checkpoints:
+            raise ValueError(f"{arguments.arguments[0]}: no such file: expected a run such as logs/first/max")
+        trained = {name: load(find_checkpoint(name), arguments.allow) for name in checkpoints}
+        for sentence in sentences or (line.rstrip("\n") for line in sys.stdin):
+            for name, each in trained.items():
+                (found,) = explain(each, [sentence], arguments.label, arguments.method)
+                if arguments.json:
+                    print(json.dumps(as_json(found) | ({"checkpoint": name} if len(trained) > 1 else {})))
+                else:
+                    print(in_colours(found, name if len(trained) > 1 else ""))
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+
+
+def as_json(found: "Explanation") -> dict[str, object]:
+    """The fields of an explanation, and its gap."""
+    return {**found._asdict(), "gap": found.gap}
+
+
+def in_colours(found: "Explanation", name: str = "") -> str:
+    """A line of words for a terminal, the more colour the larger the contribution; elsewhere with numbers."""
+    head = f"{name + ': ' if name else ''}{found.label} {found.probability:.1%}"
+    if not sys.stdout.isatty():
+        words = " ".join(f"{word}{share:+.2f}" for word, share in zip(found.words, found.contributions, strict=True))
+        return f"{head}  {words}  (biases {found.bias:+.2f}, logit {found.logit:+.2f})"
+    largest = max((abs(share) for share in found.contributions), default=0.0) or 1.0
+    words = [shaded(word, share / largest) for word, share in zip(found.words, found.contributions, strict=True)]
+    return f"{head}  {' '.join(words)}  (biases {found.bias:+.2f}, logit {found.logit:+.2f})"
+
+
+def shaded(word: str, share: float) -> str:
+    """A word on a background from white to blue, for the class, or to orange, against it."""
+    end = (0, 114, 178) if share > 0 else (213, 94, 0)  # of Okabe and Ito's colours, safe for the colour-blind
+    background = [round(255 + (part - 255) * min(1.0, abs(share))) for part in end]
+    ink = "255;255;255" if abs(share) > 0.6 else "0;0;0"
+    return f"\x1b[48;2;{';'.join(map(str, background))}m\x1b[38;2;{ink}m{word}\x1b[0m"
