@@ -11,6 +11,7 @@ from conftest import CONF, ROOT, Compose
 from torch import nn
 
 from textpool.build import Trained, build_classifier, build_data, content
+from textpool.commands.explain import short_labels
 from textpool.explain import explain, gradient_times_input, integrated_gradients
 
 SENTENCE = "the film was great and really great but this movie is terrible and not very great"
@@ -128,8 +129,18 @@ def test_the_command(config: Compose, tmp_path: Path) -> None:
     assert "checkpoint" not in found
     done = forked.run(ROOT / "scripts" / "explain.py", ["a.ckpt", "b.ckpt"], tmp_path, "a film\ngreat\n")
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["a.ckpt", "b.ckpt"] * 2
+    figure = ["a.ckpt", "b.ckpt", "a great film", "an awful one", "--figure", "words.png"]
+    done = forked.run(ROOT / "scripts" / "explain.py", figure, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "words.png").stat().st_size > 5000
     done = forked.run(ROOT / "scripts" / "explain.py", ["none.ckpt", "a"], tmp_path)
     assert (done.returncode, done.stderr.strip()) == (
         1,
         "error: none.ckpt: no such file: expected a run such as logs/first/max",
     )
+
+
+def test_names_of_runs_lose_what_they_share() -> None:
+    names = ["kmax-k8-order-seed0", "max-order-seed0"]
+    assert short_labels(names) == {"kmax-k8-order-seed0": "kmax-k8", "max-order-seed0": "max"}
+    assert short_labels(["max"]) == {"max": "max"}

@@ -3,6 +3,8 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,13 +25,12 @@ def main() -> None:
     )
     parser.add_argument("--label", help="the class whose logit is explained; default: the predicted one")
     parser.add_argument("--method", choices=("gradient", "integrated"), help="default: gradient where it is exact")
+    parser.add_argument("--figure", metavar="FILE", help="draw words by checkpoints, such as words.png or words.svg")
     parser.add_argument("--json", action="store_true", help="one JSON object for each sentence and checkpoint")
     parser.add_argument(
         "--allow", action="append", default=[], metavar="MODULE", help="a module of yours that a checkpoint may use"
     )
     arguments = parser.parse_intermixed_args()
-    from pathlib import Path
-
     from textpool.build import load  # late: --help needs neither torch nor Lightning
     from textpool.explain import explain
     from textpool.inference import find_checkpoint
@@ -40,15 +41,50 @@ def main() -> None:
         if not checkpoints:
             raise ValueError(f"{arguments.arguments[0]}: no such file: expected a run such as logs/first/max")
         trained = {name: load(find_checkpoint(name), arguments.allow) for name in checkpoints}
+        drawn: list[dict[str, Explanation]] = []
         for sentence in sentences or (line.rstrip("\n") for line in sys.stdin):
+            drawn.append({})
             for name, each in trained.items():
                 (found,) = explain(each, [sentence], arguments.label, arguments.method)
+                drawn[-1][name] = found
                 if arguments.json:
                     print(json.dumps(as_json(found) | ({"checkpoint": name} if len(trained) > 1 else {})))
                 else:
                     print(in_colours(found, name if len(trained) > 1 else ""))
+        if arguments.figure:
+            draw(drawn, arguments.figure)
     except ValueError as error:
         sys.exit(f"error: {error}")
+
+
+def draw(explained: Sequence[Mapping[str, "Explanation"]], path: str) -> None:
+    """Draw sentences with at least one word as a picture.
+
+    Raises:
+        ValueError: if there is none, or the file has a format that cannot be written.
+    """
+    from textpool.study.words import Reading, draw_words
+
+    names = short_labels([Path(name).name for each in explained for name in each])
+    panels = [
+        {
+            names[Path(name).name]: Reading(found.words, found.contributions, f"{found.label} {found.probability:.0%}")
+            for name, found in each.items()
+        }
+        for each in explained
+        if any(found.words for found in each.values())
+    ]
+    if not panels:
+        raise ValueError("figure: expected at least one sentence with words")
+    draw_words(panels).savefig(path, dpi=150)
+    print(f"figure: {path}", file=sys.stderr)
+
+
+def short_labels(names: Sequence[str]) -> dict[str, str]:
+    """Names of runs without the parts that all of them have: `kmax-k8` for `kmax-k8-order` beside `max-order`."""
+    shared = set.intersection(*({*name.split("-")} for name in names))
+    short = {name: "-".join(part for part in name.split("-") if part not in shared) for name in names}
+    return short if all(short.values()) else {name: name for name in names}
 
 
 def as_json(found: "Explanation") -> dict[str, object]:
