@@ -11,10 +11,12 @@ from conftest import Compose, compose_config, facts_of_command
 
 from textpool.build import build_classifier, build_data, content
 from textpool.commands import evaluate, predict
+from textpool.inference import Prediction
 from textpool.run.folder import Run
 from textpool.run.training import train
 
 TRAIN = "".join(f"pos;a good film {number}\nneg;a bad film {number}\n" for number in range(10))
+PREDICTION = Prediction("pos", {"neg": 0.25, "pos": 0.75})
 TEST = "label;text\npos;Good!\nneg;so bad\npos;a film, new\n"
 
 
@@ -58,6 +60,61 @@ def test_prediction_is_label_probability_sentence(run, call, monkeypatch):
     assert call(predict, run / "checkpoints" / "best.ckpt", "a Good film", "bad") == (expected, "")
     monkeypatch.setattr("sys.stdin", io.StringIO("a Good film\nbad\n"))
     assert call(predict, run) == (expected, "")
+
+
+def test_lines_of_a_file(run, call, tmp_path):
+    """In any encoding; a line that cannot be read whole is classified all the same, and noted."""
+    (tmp_path / "lines.txt").write_bytes("a Good film\r\nbad\n\n".encode("utf-16"))
+    expected = ["pos\t0.7311\ta Good film", "pos\t0.7311\tbad", "pos\t0.7311\t"]
+    assert call(predict, run, "--file", tmp_path / "lines.txt", "--encoding", "utf-16") == (expected, "")
+    (tmp_path / "lines.txt").write_bytes(b"bad\na b\xe9d film\n")
+    out, err = call(predict, run, "--file", tmp_path / "lines.txt", "--unknown")
+    assert out == ["pos\t0.7311\tunknown=\tbad", "pos\t0.7311\tunknown=b \ufffd d\ta b\ufffdd film"]
+    assert err.startswith("note: 1 lines are not in the encoding utf-8 (line 2): what could not be read is \ufffd")
+
+
+def test_predictions_as_json(run, call):
+    """One object for each sentence."""
+    out, err = call(predict, run, "a grat film", "bad", "--json")
+    found = [json.loads(line) for line in out]
+    assert [each["label"] for each in found] == ["pos", "pos"]
+    assert found[0]["unknown"] == ["grat"]
+    assert found[0]["sentence"] == "a grat film"
+    assert found[0]["probabilities"]["neg"] == pytest.approx(0.2689, abs=1e-4)
+    assert err == ""
+
+
+def test_sentences_are_read_as_they_are_classified(run, call, monkeypatch):
+    """Not all of them at first: there may be more than fit into memory."""
+    asked = []
+
+    def lines():
+        for number in range(5000):
+            asked.append(number)
+            yield "a film\n"
+
+    classified = []
+    monkeypatch.setattr("sys.stdin", lines())
+    monkeypatch.setattr(
+        "textpool.inference.predict", lambda _, some: classified.append(len(asked)) or [PREDICTION] * len(some)
+    )
+    out, _ = call(predict, run)
+    assert len(out) == 5000
+    assert classified == [1024, 2048, 3072, 4096, 5000]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--file", "none.txt"], "error: none.txt: cannot be read: No such file or directory"),
+        (["--file", "none.txt", "a film"], "error: --file: expected no sentences beside a file"),
+        (["a film", "--encoding", "x"], "error: --encoding: expected the name of an encoding, such as utf-8, got 'x'"),
+    ],
+)
+def test_wrong_arguments_of_predict(run, call, arguments, message):
+    with pytest.raises(SystemExit) as caught:
+        call(predict, run, *arguments)
+    assert caught.value.code == message
 
 
 def test_unknown_words_are_noted(run, call):
