@@ -14,7 +14,7 @@ from textpool.study.grid import grid
 from textpool.study.report import report, show
 from textpool.study.runs import read
 
-FILES = ["comparison.csv", "comparison.md", "figures", "runs.csv"]
+FILES = ["comparison.csv", "comparison.md", "figures", "report.html", "runs.csv"]
 
 
 def files(study: Path) -> list[str]:
@@ -60,7 +60,7 @@ def test_a_report_leaves_tables_and_figures(tmp_path: Path, capsys: pytest.Captu
     assert every["pooling.k"].tolist()[2:] == [5, 5, 0]
     assert (tmp_path / "figures" / "accuracy.png").exists()
     printed = capsys.readouterr().out
-    assert f"table:   {tmp_path}/comparison.md\nfigures: {tmp_path}/figures\n" in printed
+    assert f"table:   {tmp_path}/comparison.md\nfigures: {tmp_path}/figures\npage:    {tmp_path}/report.html\n" in printed
     assert printed.endswith(f"curves:  tensorboard --logdir {tmp_path}\n")
 
 
@@ -91,7 +91,7 @@ def test_a_study_of_failures_only(tmp_path: Path, capsys: pytest.CaptureFixture[
     for data in ("order", "tone"):
         write_run(tmp_path, None, pooling="kmax", data=data)
     report([tmp_path])
-    assert files(tmp_path) == ["comparison.csv", "comparison.md", "runs.csv"]
+    assert files(tmp_path) == ["comparison.csv", "comparison.md", "report.html", "runs.csv"]
     text = (tmp_path / "comparison.md").read_text()
     assert re.search(r"\| kmax-order +\| failed +\|", text)
     assert "- kmax-tone failed: k: expected an integer" in text

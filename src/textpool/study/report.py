@@ -17,6 +17,7 @@ from textpool.study import tables
 from textpool.study.ceilings import with_ceilings
 from textpool.study.comparison import EQUAL_WITHIN, compare, sort
 from textpool.study.grid import Grid, grid
+from textpool.study.page import PAGE, page
 from textpool.study.runs import read, write_csv
 
 DRAWN = "drawn.json"  # in the folder of the figures: of what they were drawn
@@ -79,14 +80,32 @@ def report(
         out = studies[0]
     if out is not None:
         lines = tables.below_ceiling(comparison) if ceilings is not None else None
-        write(out, runs, comparison, overview, tables.markdown(comparison, overview, heading, errors, lines))
+        write(out, runs, comparison, overview, heading, errors, lines)
     return runs
 
 
-def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, markdown: str) -> None:
-    """Write `comparison.md`, `comparison.csv` (rows), `runs.csv` (every run) and `figures/`, and say where they are."""
+def write(
+    study: Path,
+    runs: pd.DataFrame,
+    comparison: pd.DataFrame,
+    overview: Grid | None,
+    heading: str,
+    errors: Sequence[str],
+    below: Sequence[str] | None,
+) -> None:
+    """Write the tables (rows, and every run), `figures/` and the page that has them all, and say where they are.
+
+    Args:
+        study: folder for the files.
+        runs: of the study.
+        comparison: of the runs.
+        overview: the grid of the comparison, if there is one.
+        heading: of table and page.
+        errors: of runs.
+        below: rows below what their pooling can represent; None: that is not known.
+    """
     study.mkdir(parents=True, exist_ok=True)
-    write_atomic(study / "comparison.md", markdown)
+    write_atomic(study / "comparison.md", tables.markdown(comparison, overview, heading, errors, below))
     write_atomic(study / "comparison.csv", tables.as_csv(comparison))
     write_csv(runs, study / "runs.csv")
     shown = short(study)
@@ -96,6 +115,8 @@ def write(study: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: G
         draw(study / "figures", runs, comparison, overview, content)
     if (study / "figures").exists():
         print(f"figures: {shown}/figures")
+    write_atomic(study / PAGE, page(comparison, runs, overview, heading, study / "figures", errors, below))
+    print(f"page:    {shown}/{PAGE}")
     if any(study.glob(f"*/{RESULT}")):
         print(f"curves:  tensorboard --logdir {shown}")
 
