@@ -60,7 +60,8 @@ def test_a_report_leaves_tables_and_figures(tmp_path: Path, capsys: pytest.Captu
     assert every["pooling.k"].tolist()[2:] == [5, 5, 0]
     assert (tmp_path / "figures" / "accuracy.png").exists()
     printed = capsys.readouterr().out
-    assert f"table:   {tmp_path}/comparison.md\nfigures: {tmp_path}/figures\npage:    {tmp_path}/report.html\n" in printed
+    places = {"table": "comparison.md", "figures": "figures", "page": "report.html"}
+    assert "".join(f"{f'{name}:':9}{tmp_path}/{file}\n" for name, file in places.items()) in printed
     assert printed.endswith(f"curves:  tensorboard --logdir {tmp_path}\n")
 
 
