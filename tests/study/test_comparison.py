@@ -240,6 +240,17 @@ def test_random_splits_of_the_same_texts_are_not_independent(tmp_path: Path) -> 
     assert widths[1] / widths[0] == pytest.approx(3**0.5)
 
 
+def test_predictions_that_were_cut_are_not_believed(tmp_path: Path) -> None:
+    """The accuracy is that of the result, and there is no difference on sentences that are missing."""
+    write_run(tmp_path, 0.9, wrong=range(10))
+    run = write_run(tmp_path, 0.8, wrong=range(20), pooling="avg")
+    lines = (run / "predictions.csv").read_text().splitlines(keepends=True)
+    (run / "predictions.csv").write_text("".join(lines[:40]))
+    found = rows(tmp_path)
+    assert found["avg"]["mean"] == 0.8
+    assert found["avg"]["no_difference"] == "no whole predictions.csv"
+
+
 def test_folds_are_repetitions(tmp_path: Path) -> None:
     """Runs of other folds are one row, paired by fold, with the interval of splits of the same texts."""
     for fold, accuracy in enumerate([0.7, 0.72, 0.71, 0.73]):
@@ -332,7 +343,7 @@ def test_different_test_sets_are_not_paired(tmp_path: Path) -> None:
     write_one_seed(tmp_path, "max", range(30))
     write_one_seed(tmp_path, "avg", range(20))
     path = tmp_path / "avg" / "predictions.csv"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    path.write_text(path.read_text().replace("\n0,no,", "\n0,yes,"))
     found = rows(tmp_path)["avg"]
     assert found["over"] == "sentences"
     assert pd.isna(found["difference"])

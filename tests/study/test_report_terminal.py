@@ -195,12 +195,12 @@ def test_why_a_row_of_one_seed_has_no_difference(tmp_path: Path) -> None:
     write_run(tmp_path, 0.8, pooling="good", wrong=range(20))
     write_run(tmp_path, 0.8, pooling="missing")
     other = write_run(tmp_path, 0.8, pooling="other", wrong=range(20)) / "predictions.csv"
-    other.write_text("".join(other.read_text().splitlines(keepends=True)[:-1]))
+    other.write_text(other.read_text().replace("\n0,no,", "\n0,yes,"))
     write_run(tmp_path, 0.8, pooling="seed", seed=9, wrong=range(20))
     assert reasons(tmp_path) == {
         "max": "baseline",
         "good": "",
-        "missing": "no readable predictions.csv",
+        "missing": "no whole predictions.csv",
         "other": "predictions.csv is of other sentences than that of the baseline",
         "seed": "no seed in common with the baseline",
     }
@@ -211,7 +211,7 @@ def test_the_baseline_may_be_the_reason(tmp_path: Path) -> None:
     """It lost its predictions."""
     write_run(tmp_path, 0.7)
     write_run(tmp_path, 0.8, pooling="avg", wrong=range(20))
-    assert reasons(tmp_path)["avg"] == "the baseline has no readable predictions.csv"
+    assert reasons(tmp_path)["avg"] == "the baseline has no whole predictions.csv"
     write_test_predictions(tmp_path / "max", range(30))
     assert reasons(tmp_path)["avg"] == ""
 

@@ -260,7 +260,7 @@ def _difference(runs: pd.DataFrame, reference: pd.DataFrame, metric: str, read: 
     if metric != "test/acc":
         return f"only one seed, which is not enough for {metric}"
     if one is None or two is None:
-        return "no readable predictions.csv" if one is None else "the baseline has no readable predictions.csv"
+        return "no whole predictions.csv" if one is None else "the baseline has no whole predictions.csv"
     if not alike:
         return "predictions.csv is of other sentences than that of the baseline"
     return statistics.difference_on_one_test_set(one[0], two[0])
@@ -285,6 +285,8 @@ def _table(runs: pd.DataFrame, metric: str, read: Read) -> "np.ndarray[Any, Any]
     found = [read(folder) for folder in runs["folder"]]
     labels = [None if each is None else each[0] for each in found]
     if None in labels or any(each != labels[0] for each in labels):
+        return None
+    if any(not pd.isna(n) and n != len(labels[0] or ()) for n in runs["n_test"]):  # a file that was cut
         return None
     return np.array([each[1] for each in found if each is not None], dtype=float)
 
