@@ -140,6 +140,19 @@ def test_two_settings_of_one_name_have_a_figure_each(tmp_path: Path) -> None:
     assert list(lines(found["against_1.k"])) == ["max_kmax"]
 
 
+def test_the_metric_against_a_setting_of_the_data(tmp_path: Path) -> None:
+    """A line for each pooling where a setting has at least three values; they may ask for a logarithmic axis."""
+    for pooling, slope in (("max", 1.0), ("avg", -1.0)):
+        for filler in (1, 2):
+            write_run(tmp_path, 0.7 + slope * 0.1 / filler, pooling=pooling, settings={"data.n_filler": filler})
+    assert "against_n_filler" not in drawn(tmp_path)
+    for pooling, slope in (("max", 1.0), ("avg", -1.0)):
+        write_run(tmp_path, 0.7 + slope * 0.1 / 16, pooling=pooling, settings={"data.n_filler": 16})
+    figure = drawn(tmp_path)["against_n_filler"]
+    assert {name: at for name, (at, _) in lines(figure).items()} == {"max": [1, 2, 16], "avg": [1, 2, 16]}
+    assert figure.axes[0].get_xscale() == "log"
+
+
 def test_the_metric_against_the_number_of_parameters(tmp_path: Path) -> None:
     """A named point per row; rows whose number is not known are left out."""
     write_run(tmp_path, 0.5, result={"n_params": 100})

@@ -15,7 +15,7 @@ from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAt
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from textpool.facts import is_own, short_names
+from textpool.facts import compared_apart, is_own, short_names
 from textpool.record import is_fraction
 from textpool.study import lengths
 
@@ -23,6 +23,7 @@ from textpool.study import lengths
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
+LEAST_VALUES = 3  # of a setting that is none of the poolings' own, for a figure of the metric against it
 DPI = 150  # of the PNG files and of TensorBoard's images
 
 Style = tuple[str, str, str]  # colour, marker, line
@@ -40,7 +41,8 @@ def draw(comparison: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Figure]:
     }
     factors = comparison.attrs["factors"]
     for setting, short in short_names(factors).items():
-        if is_own(setting):
+        many = setting in factors and compared_apart(setting) and rows[setting].nunique() >= LEAST_VALUES
+        if is_own(setting) or many:
             figures[f"against_{short}"] = against_setting(rows, setting, factors)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
@@ -96,7 +98,7 @@ def learning_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
 
 
 def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Figure | None:
-    """The metric against a setting of the poolings' own, such as k: one line per pooling and data, where it varies."""
+    """The metric against a setting of numbers, such as k or `data.share`: one line per row that differs in no other."""
     numeric = rows[rows[setting].map(lambda value: isinstance(value, int | float) and not isinstance(value, bool))]
     others = [name for name in factors if name != setting]
     lines = [group for _, group in numeric.groupby(others, sort=False, dropna=False) if len(group) > 1]
@@ -113,7 +115,11 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
         name = str(points["row"].iloc[0]).replace(f"-{short}{points[setting].iloc[0]}", "")
         axes.plot(points[setting].tolist(), values, color=colour, linestyle=line, marker=marker, label=name)
     axes.set_xlabel(short)
-    axes.set_xticks(sorted({value for points in lines for value in points[setting]}))
+    ticks = sorted({value for points in lines for value in points[setting]})
+    if not is_own(setting) and ticks[0] > 0 and ticks[-1] >= 10 * ticks[0]:
+        axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
     axes.set_ylabel(_label(str(rows["metric"].iloc[0])))
     axes.legend(frameon=False)
     tidy(axes, "y")

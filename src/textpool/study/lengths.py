@@ -154,17 +154,19 @@ def draw(table: pd.DataFrame, finished: pd.DataFrame) -> "Figure":
     strategies = list(dict.fromkeys(measured["strategy"]))
     down = -(-len(panels) // MOST_ACROSS)
     across = -(-len(panels) // down)
-    width = 1.2 + 3.1 * across
-    figure = Figure(figsize=(width, 1.1 + 2.7 * down), layout="constrained")
+    beside = len(panels) == 1  # the legend, for which there is no room below
+    width = 8.0 if beside else 1.2 + 3.1 * across
+    figure = Figure(figsize=(width, 3.8 if beside else 1.1 + 2.7 * down), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, sharey=True)
     lengths = sorted(set(measured["length"]))
+    lowest = 100 * min(measured["accuracy"].min(), measured["guess"].min())
     first, last = min(lengths[0], measured["trained_from"].min()), max(lengths[-1], measured["trained_to"].max())
     for number, (axes, (title, rows)) in enumerate(zip(grid.flat, panels.items(), strict=False)):
         _panel(axes, rows, strategies)
         axes.set_title(title, fontsize="medium")
         axes.set_xscale("log")
         axes.set_xlim(0.85 * first, 1.18 * last)
-        axes.set_ylim(0, 103)
+        axes.set_ylim(max(0, 10 * (lowest // 10) - 5), 103)
         axes.set_xticks(lengths, [str(length) for length in lengths], fontsize="small")
         axes.set_xticks([], minor=True)
         if number + across >= len(panels):  # no panel below
@@ -174,9 +176,9 @@ def draw(table: pd.DataFrame, finished: pd.DataFrame) -> "Figure":
     lines = {line.get_label(): line for axes in grid.flat[: len(panels)] for line in axes.get_lines()}
     handles = [*(lines[name] for name in strategies), Patch(color=TRAINED, label="lengths of the training")]
     widest = 0.7 + 0.09 * max(len(str(handle.get_label())) for handle in handles)  # inches
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), int(width / widest)), frameon=False
-    )
+    where = "outside right center" if beside else "outside lower center"
+    columns = 1 if beside else min(len(handles), int(width / widest))
+    figure.legend(handles=handles, loc=where, ncols=columns, frameon=False)
     seeds = measured.groupby(["data", "strategy"])["seed"].nunique().max() > 1
     figure.supylabel("test accuracy (%)" + ", 95 % interval over seeds" * bool(seeds), fontsize="medium")
     return figure
@@ -208,7 +210,7 @@ def _panel(axes: "Axes", rows: pd.DataFrame, strategies: Sequence[str]) -> None:
         at = [length for length, point in points.items() if point is not None]
         mean, low, high = ([100 * point[each] for point in points.values() if point is not None] for each in range(3))
         # lines that coincide lie beside each other, and the larger marker behind
-        shift = 1.015 ** (number - (len(styles) - 1) / 2)
+        shift = 1.02 ** (number - (len(styles) - 1) / 2)
         at = [length * shift for length in at]
         size = 9 - 0.7 * number
         axes.plot(at, mean, color=colour, linestyle=line, marker=marker, markersize=size, linewidth=1.3, label=strategy)
