@@ -4,6 +4,7 @@ import functools
 import re
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -17,13 +18,14 @@ DOCS = ROOT / "docs"
 PAGES = [DOCS / "when_which.md", ROOT / "README.md"]
 NUMBER = r"(\d+(?:\.\d+)?)"
 # `kmax-k8` on `order`: 99.8 [99.4, 100.0], 6/10; in brackets behind the task, which study it is
-CLAIM = re.compile(rf"`([\w-]+)` on `(\w+)`(?: \(([^)]*)\))?: {NUMBER}(?: \[{NUMBER}, {NUMBER}\])?(?:, (\d+)/(\d+))?")
-OVER_TASKS = re.compile(rf"`([\w-]+)` over all tasks: {NUMBER} \[{NUMBER}, {NUMBER}\]")
+CLAIM = re.compile(
+    rf"`([\w-]+)`\s+on\s+`(\w+)`(?:\s+\(([^)]*)\))?:\s+{NUMBER}(?:\s+\[{NUMBER},\s+{NUMBER}\])?(?:,\s+(\d+)/(\d+))?"
+)
+OVER_TASKS = re.compile(rf"`([\w-]+)`\s+over\s+all\s+tasks:\s+{NUMBER}\s+\[{NUMBER},\s+{NUMBER}\]")
 STUDIES = {
     "": ("when_which", "test/acc"),
     "AUROC": ("when_which", "test/auroc"),
     "again": ("second_draw", "test/acc"),
-    "16 filler words": ("sixteen", "test/acc"),
 }
 
 
@@ -69,6 +71,31 @@ def test_means_over_tasks() -> None:
     assert len(found) > 1
     for strategy, *numbers in found:
         assert numbers == [f"{value:.2f}" for value in mean_over_tasks(by_strategy[strategy])], strategy
+
+
+def test_accuracies_at_other_lengths() -> None:
+    """Means over ten seeds, from the table that `textpool lengths` wrote."""
+    measured = pd.read_csv(DOCS / "runs" / "lengths.csv").groupby(["strategy", "length"])["accuracy"]
+    means, counts = measured.mean(), measured.size()
+    found = re.findall(rf"`([\w-]+)`\s+at\s+(\d+)\s+words:\s+{NUMBER}", PAGES[0].read_text(encoding="utf-8"))
+    assert len(found) > 3
+    for strategy, length, mean in found:
+        assert counts[strategy, int(length)] == 10
+        assert mean == shown(means[strategy, int(length)]), (strategy, length)
+
+
+def test_accuracies_against_the_share_of_the_cue() -> None:
+    """The accuracies of max pooling, as a list in the text, and those of the average, which are all 100."""
+    runs = compare(read(DOCS / "runs" / "share_of_cues.csv"))
+    means = {pooling: [shown(mean) for mean in rows["mean"]] for pooling, rows in runs.groupby("pooling")}
+    assert runs["seeds"].eq(10).all()
+    one, two, three, four = means["max"]
+    text = " ".join(PAGES[0].read_text(encoding="utf-8").split())
+    assert (
+        f"`max` has {one} % at 1 %, where one cue is enough, then {two}, {three} and {four} % at 2, 4 and 10 %" in text
+    )
+    assert set(means["avg"]) == {"100.0"}
+    assert "`avg` is right for 100.0 % at every threshold" in text
 
 
 def test_the_table_of_what_was_learned() -> None:

@@ -23,10 +23,10 @@ def binary(newline: bytes = b"") -> bytes:
 
 FILES = {
     "glove.txt": "".join(LINES).encode(),
-    "glove.txt.gz": gzip.compress("".join(LINES).encode()),
+    "glove.txt.gz": gzip.compress("".join(LINES).encode(), mtime=0),
     "word2vec.vec": ("4 3\n" + "".join(LINES)).encode(),
     "word2vec.bin": binary(),
-    "word2vec.bin.gz": gzip.compress(binary(b"\n")),
+    "word2vec.bin.gz": gzip.compress(binary(b"\n"), mtime=0),
 }
 
 
@@ -66,7 +66,7 @@ def test_the_first_of_equal_words_counts(tmp_path: Path) -> None:
         ("v.bin", b"film 1 2\n", "expected a first line with the numbers of words and dimensions"),
         ("v.bin", binary()[:-3], "it ends in word 3 of 3"),
         ("v.txt.gz", b"no gzip", "cannot be read"),
-        ("v.txt.gz", gzip.compress(b"film 1 2\n" * 99)[:-9], "cannot be read"),
+        ("v.txt.gz", gzip.compress(b"film 1 2\n" * 99, mtime=0)[:-9], "cannot be read"),
     ],
 )
 def test_broken_files_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
