@@ -83,8 +83,7 @@ def explain(
     explained = []
     for sentence in sentences:
         words = data.tokenize(sentence)[: data.max_length]
-        (batch,) = data.loader(data.encode_texts([sentence]), batch_size=1)
-        found = _explain(classifier, batch.tokens, wanted, method, steps)
+        found = _explain(classifier, data.encode_texts([sentence])[0].tokens, wanted, method, steps)
         known = (
             words if data.vocabulary.unknown is not None else [word for word in words if word in data.vocabulary.index]
         )

@@ -30,12 +30,7 @@ def hold_out(
     Returns:
         The remaining texts and the held-out texts, both in their original order.
     """
-    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for index, text in enumerate(texts):
-        groups[key(text)].append(index)
-    by_label: defaultdict[str, list[list[int]]] = defaultdict(list)
-    for group in groups.values():
-        by_label[texts[group[0]].label].append(group)
+    by_label = groups_by_class(texts, key)
     candidates = []
     for of_class in by_label.values():
         rng.shuffle(of_class)
@@ -61,6 +56,17 @@ def hold_out(
                 taken += more
     remaining = [text for index, text in enumerate(texts) if index not in held_out]
     return remaining, [text for index, text in enumerate(texts) if index in held_out]
+
+
+def groups_by_class(texts: Sequence[LabelledText], key: Key) -> dict[str, list[list[int]]]:
+    """The places of the texts in groups with equal keys; a group belongs to the class of its first text."""
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        groups[key(text)].append(index)
+    by_label: defaultdict[str, list[list[int]]] = defaultdict(list)
+    for group in groups.values():
+        by_label[texts[group[0]].label].append(group)
+    return by_label
 
 
 def check_folds(folds: int | None, fold: int | None) -> tuple[int | None, int | None]:
@@ -98,12 +104,7 @@ def split_into_folds(texts: Sequence[LabelledText], n_folds: int, rng: random.Ra
     Returns:
         The number of the fold of each text, from 0.
     """
-    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for index, text in enumerate(texts):
-        groups[key(text)].append(index)
-    by_label: defaultdict[str, list[list[int]]] = defaultdict(list)
-    for group in groups.values():
-        by_label[texts[group[0]].label].append(group)
+    by_label = groups_by_class(texts, key)
     fold_of = [0] * len(texts)
     in_all = [0] * n_folds
     of_class: defaultdict[str, list[int]] = defaultdict(lambda: [0] * n_folds)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textpool.checks import fraction, integer
-from textpool.model.textcnn import PADDING_INDEX, build_poolings, touching_windows
+from textpool.model.textcnn import PADDING_INDEX, build_embedding, build_poolings, touching_windows
 from textpool.pooling import Pooling
 from textpool.pooling.extremes import ranking
 
@@ -57,9 +57,7 @@ class Dcnn(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        integer("vocab_size", vocab_size, least=1)
-        integer("n_classes", n_classes, least=2)
-        integer("embedding_dim", embedding_dim, least=1)
+        self.embedding = build_embedding(vocab_size, n_classes, embedding_dim)
         for name, sizes in (("kernel_sizes", kernel_sizes), ("n_maps", n_maps)):
             if not isinstance(sizes, Sequence) or isinstance(sizes, str) or not sizes:
                 raise ValueError(f"{name}: expected one integer for each layer, such as [7,5], got {sizes!r}")
@@ -73,7 +71,6 @@ class Dcnn(nn.Module):
                 f"pairs of rows, got {embedding_dim}"
             )
         self.k_top = integer("k_top", k_top, least=1)
-        self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
         rows, maps = embedding_dim, 1
         layers, biases = [], []
         for kernel_size, more in zip(kernel_sizes, n_maps, strict=True):

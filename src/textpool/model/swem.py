@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from textpool.checks import fraction, integer
-from textpool.model.textcnn import PADDING_INDEX, build_poolings
+from textpool.model.textcnn import PADDING_INDEX, build_embedding, build_poolings
 from textpool.pooling import Pooling
 
 
@@ -42,10 +42,7 @@ class Swem(nn.Module):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        integer("vocab_size", vocab_size, least=1)
-        integer("n_classes", n_classes, least=2)
-        integer("embedding_dim", embedding_dim, least=1)
-        self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
+        self.embedding = build_embedding(vocab_size, n_classes, embedding_dim)
         (self.pooling,) = build_poolings(pooling, [embedding_dim])
         self.values_per_filter = self.pooling.size
         self.dropout = nn.Dropout(fraction("dropout", dropout))

@@ -69,13 +69,10 @@ class TextCNN(nn.Module):
         if not isinstance(kernel_sizes, Sequence) or isinstance(kernel_sizes, str) or not kernel_sizes:
             raise ValueError(f"kernel_sizes: expected at least one kernel size, such as [2,3,4], got {kernel_sizes!r}")
         self.kernel_sizes = [integer("kernel_sizes", size, least=1) for size in kernel_sizes]
-        integer("vocab_size", vocab_size, least=1)
-        integer("n_classes", n_classes, least=2)
-        integer("embedding_dim", embedding_dim, least=1)
+        self.embedding = build_embedding(vocab_size, n_classes, embedding_dim)
         integer("n_filters", n_filters, least=1)
         self.window_mask = one_of("window_mask", window_mask, WINDOW_MASKS)
 
-        self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
         draw_uniformly("embedding_range", embedding_range, self.embedding)
         convolutions = [nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes]
         draw_uniformly("filter_range", filter_range, *convolutions)
@@ -140,6 +137,18 @@ def draw_uniformly(name: str, limit: float | None, *layers: nn.Embedding | nn.Co
             layer.weight[PADDING_INDEX] = 0
         elif layer.bias is not None:
             layer.bias.zero_()
+
+
+def build_embedding(vocab_size: int, n_classes: int, embedding_dim: int) -> nn.Embedding:
+    """The embedding of a model, after a check of the three sizes that every model has.
+
+    Raises:
+        ValueError: if one of them is not allowed.
+    """
+    integer("vocab_size", vocab_size, least=1)
+    integer("n_classes", n_classes, least=2)
+    integer("embedding_dim", embedding_dim, least=1)
+    return nn.Embedding(vocab_size, embedding_dim, padding_idx=PADDING_INDEX)
 
 
 def build_poolings(pooling: Callable[[int], Pooling], channels: Sequence[int]) -> list[Pooling]:
