@@ -69,9 +69,14 @@ def test_accuracy(tmp_path: Path) -> None:
     points = [np.asarray(line.get_xdata()).tolist() for line in axes.get_lines()]
     assert [pytest.approx(55)] in points
     assert [pytest.approx(75)] in points
-    assert [pytest.approx(25), pytest.approx(90)] in points
+    assert {str(line.get_label()): line.get_xdata()[0] for line in axes.get_lines()[-2:]} == {
+        "majority guess": pytest.approx(25),
+        "best that can be reached": pytest.approx(90),
+    }
+    assert sorted([60.0, 50.0]) == sorted(next(each for each in points if len(each) == 2))  # a dot for each seed
     half = 12.7062 * 5  # t(0.975, 1) times the standard error in percent
-    assert axes.get_xlim()[0] < 55 - half < 55 + half < axes.get_xlim()[1]
+    assert 55 - half < axes.get_xlim()[0] < 0  # the interval of two seeds goes on, the axis ends
+    assert axes.get_xlim()[1] > 100
     assert axes.get_xlabel() == "test/acc (%), 95 % interval over seeds"
 
 
@@ -167,9 +172,57 @@ def test_the_metric_against_the_number_of_parameters(tmp_path: Path) -> None:
 
 
 def test_colours_markers_and_lines_tell_many_rows_apart(tmp_path: Path) -> None:
-    """27 rows, more than there are colours: no two look the same."""
-    styles = [style for style, _ in zip(figures.styles(), range(27), strict=False)]
-    assert len(set(styles)) == 27
+    """27 rows of one pooling, more than there are markers: no two look the same."""
+    assert len(set(figures.styles(["kmax"] * 27))) == 27
+
+
+def test_a_pooling_has_the_same_colour_in_every_study() -> None:
+    """Whatever else is compared; and its marker too where it stands in one row."""
+    alone, among = figures.styles(["mine"]), figures.styles(["max", "avg", "kmax", "mine", "kmax"])
+    assert among[3] == alone[0]
+    assert [colour for colour, *_ in among[:3]] == ["#0072b2", "#d55e00", "#009e73"]
+    assert among[2][0] == among[4][0]
+    assert among[2] != among[4]
+
+
+def test_rows_of_the_same_seeds_are_joined(tmp_path: Path) -> None:
+    """Where each row has the same number of seeds, a line joins the values of each seed, in the order of the rows."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    write_seeds(tmp_path, [0.7, 0.9], pooling="avg")
+    axes = drawn(tmp_path)["accuracy"].axes[0]
+    joined = [np.asarray(line.get_xdata()).tolist() for line in axes.get_lines()[:2]]
+    assert joined == [[pytest.approx(50), pytest.approx(70)], [pytest.approx(60), pytest.approx(90)]]
+
+
+def test_no_axis_goes_beyond_100_percent(tmp_path: Path) -> None:
+    """An accuracy has no more; a margin of the size of a marker is left."""
+    write_seeds(tmp_path, [0.99, 1.0], result={"n_params": 100})
+    write_seeds(tmp_path, [1.0, 1.0], pooling="avg", result={"n_params": 200})
+    found = drawn(tmp_path)
+    assert found["accuracy"].axes[0].get_xlim()[1] < 103
+    assert found["against_parameters"].axes[0].get_ylim()[1] < 103
+
+
+def test_a_setting_of_two_values_side_by_side(tmp_path: Path) -> None:
+    """A panel for each data set, a place for each strategy, a colour for each value."""
+    for data in ("order", "tone"):
+        for mask, better in (("valid", 0.1), ("none", 0.0)):
+            for pooling in ("max", "avg"):
+                write_run(tmp_path, 0.5 + better, pooling=pooling, data=data, settings={"model.window_mask": mask})
+    figure = drawn(tmp_path)["by_window_mask"]
+    assert [axes.get_title() for axes in figure.axes] == ["order", "tone"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["max", "avg"]
+    points = [(float(line.get_xdata()[0]), round(float(line.get_ydata()[0]), 2)) for line in figure.axes[0].get_lines()]
+    assert sorted(points) == [(50, 0.15), (50, 1.15), (60, -0.15), (60, 0.85)]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["window_mask valid", "window_mask none"]
+
+
+def test_titles_say_what_is_shown(tmp_path: Path) -> None:
+    """A picture on a slide is not alone: study, data and number of seeds stand above it."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    runs = read(tmp_path)
+    figure = figures.draw(compare(runs), runs, "Study first")["accuracy"]
+    assert figure.get_suptitle() == "Study first: order, 2 seeds"
 
 
 @pytest.mark.slow

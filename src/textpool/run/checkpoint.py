@@ -28,7 +28,7 @@ class BestCheckpoint(ModelCheckpoint):
     sentences: where every strategy reaches 100 %, the first epoch that does is a matter of chance.
 
     Attributes:
-        history: validation metrics, by their names, one entry per epoch.
+        history: metrics of the validation split, and of the training split, by their names, one entry per epoch.
         seconds_before: duration of the training before it was resumed.
 
     Args:
@@ -66,6 +66,13 @@ class BestCheckpoint(ModelCheckpoint):
                 if name.startswith("val/"):
                     self.history.setdefault(name, []).append(value.item())
         super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the metrics of the training split to the history; the classifier has just logged them."""
+        for name, value in trainer.callback_metrics.items():
+            if name.startswith("train/"):
+                self.history.setdefault(name, []).append(value.item())
+        super().on_train_epoch_end(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write `last.ckpt` for the epoch before, unless it was written within the last second.

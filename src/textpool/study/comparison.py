@@ -133,7 +133,9 @@ def compare(
         "equal_within": equal_within,
         "folds": max((run["fold"].nunique() for run in finished), default=0),
         "choose": list(choose),
-        "by_seed": {row: run[metric].tolist() for row, run in zip(rows["row"], finished, strict=True) if len(run)},
+        "by_seed": {
+            row: run[metric].sort_index().tolist() for row, run in zip(rows["row"], finished, strict=True) if len(run)
+        },
     }
     return rows
 

@@ -1,10 +1,11 @@
 """Figures of a comparison: readable in grey and by the colour-blind, as PNG, as SVG, and in TensorBoard."""
 
-import itertools
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAt
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from textpool.facts import compared_apart, is_own, short_names
+from textpool.facts import compared_apart, is_own, setting_in_words, short_names
 from textpool.record import is_fraction
 from textpool.study import lengths
 
@@ -24,13 +25,24 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
 LEAST_VALUES = 3  # of a setting that is none of the poolings' own, for a figure of the metric against it
+LEGEND_ROWS = 16  # names above each other
+MOST_PAIRED = 12  # rows up to which lines join the same seed
+LIMITS = {"majority_accuracy": "majority guess", "bayes_accuracy": "best that can be reached"}
 DPI = 150  # of the PNG files and of TensorBoard's images
 
 Style = tuple[str, str, str]  # colour, marker, line
+# Poolings that most studies have: each has a colour of its own. Any other has one that follows from its name.
+FAMILIAR = ("max", "avg", "kmax", "attention", "sum", "max_avg", "first")
 
 
-def draw(comparison: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Figure]:
-    """The figures for which there are runs, by name: a line, a colour or a point per row of the comparison."""
+def draw(comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "") -> dict[str, Figure]:
+    """The figures for which there are runs, by name: a line, a colour or a point per row of the comparison.
+
+    Args:
+        comparison: from `textpool.study.compare`.
+        runs: from `textpool.study.read`.
+        heading: name of the study, for the titles.
+    """
     rows = comparison[comparison["mean"].notna()]
     if rows.empty:
         return {}
@@ -41,59 +53,152 @@ def draw(comparison: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Figure]:
     }
     factors = comparison.attrs["factors"]
     for setting, short in short_names(factors).items():
-        many = setting in factors and compared_apart(setting) and rows[setting].nunique() >= LEAST_VALUES
-        if is_own(setting) or many:
+        apart = setting in factors and compared_apart(setting)
+        if is_own(setting) or (apart and rows[setting].nunique() >= LEAST_VALUES):
             figures[f"against_{short}"] = against_setting(rows, setting, factors)
+        elif apart and setting != "data" and rows[setting].nunique(dropna=False) > 1:
+            figures[f"by_{short}"] = by_setting(rows, setting)
+    title = ": ".join(filter(None, (heading, described(rows))))
+    for figure in figures.values():
+        if figure is not None:
+            figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
+def described(rows: pd.DataFrame) -> str:
+    """The data and the number of seeds of some rows, in words: `order, 5 seeds`."""
+    data = rows["data"].dropna().unique().tolist() if "data" in rows else []
+    of_data = [str(data[0]) if len(data) == 1 else f"{len(data)} data sets"] if data else []
+    low, high = int(rows["seeds"].min()), int(rows["seeds"].max())
+    unit = "run" if rows.attrs["folds"] else "seed"
+    n_seeds = f"{high} {unit}{'s' * (high > 1)}" if low == high else f"{low} to {high} {unit}s"
+    return ", ".join([*of_data, n_seeds])
+
+
 def accuracy(rows: pd.DataFrame) -> Figure:
-    """The metric of each row with its interval: points, on an axis that need not begin at 0."""
+    """The metric of each row with its interval, and that of each seed as a small dot; lines join the same seed.
+
+    The axis need not begin at 0.
+    """
     metric = str(rows["metric"].iloc[0])
-    figure = Figure(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(7, 1.7 + 0.32 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    for place, (row, (colour, marker, _)) in enumerate(_styled(rows)):
+    by_seed = [rows.attrs["by_seed"].get(row, []) for row in rows["row"]]
+    paired = len({len(values) for values in by_seed}) == 1 and len(by_seed[0]) > 1 and len(rows) <= MOST_PAIRED
+    if paired:
+        values = np.array(by_seed) * _scale(metric)  # (rows, seeds)
+        axes.plot(values, np.arange(len(rows)), color="#bbbbbb", linewidth=0.7, zorder=1)
+    limits: dict[str, list[tuple[float, int]]] = {}
+    for place, (row, (colour, marker, _)) in enumerate(styled(rows)):
         _point(axes, row, place, colour, marker)
-        if metric == "test/acc":
-            known = [100 * row[limit] for limit in ("majority_accuracy", "bayes_accuracy") if pd.notna(row[limit])]
-            at = [place] * len(known)
-            axes.plot(known, at, marker="|", color="#999999", linestyle="none", markersize=12, zorder=1)
+        seeds = by_seed[place]
+        if len(seeds) > 1:
+            axes.plot(np.array(seeds) * _scale(metric), [place] * len(seeds), ".", color=colour, alpha=0.35, zorder=1)
+        for name, words in LIMITS.items():
+            if metric == "test/acc" and pd.notna(row[name]):
+                limits.setdefault(words, []).append((100 * row[name], place))
+    for (words, points), marker in zip(limits.items(), "|x", strict=False):
+        axes.plot(*zip(*points, strict=True), marker=marker, color="#888888", linestyle="none", zorder=1, label=words)
     axes.set_yticks(range(len(rows)), rows["row"].tolist())
     axes.invert_yaxis()
     axes.margins(y=0.5 / max(len(rows), 2))
     over = " and ".join(name for name in dict.fromkeys(rows["over"]) if name)
     axes.set_xlabel(_label(metric) + (f", 95 % interval over {over}" if over else ""))
+    if limits:
+        figure.legend(loc="outside lower right", frameon=False, ncols=2, fontsize="small")
+    _within(axes, "x", metric)
     tidy(axes, "x")
     return figure
 
 
 def learning_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
-    """Validation accuracy and loss over epochs: mean over the seeds, band from the lowest to the highest."""
+    """Accuracy and loss over epochs: mean over the seeds; of the validation split with a band and the best epoch.
+
+    The band is from the lowest to the highest seed; a dot is at the median of the best epochs. Thin dotted lines are of
+    the training split.
+    """
     finished = runs[(runs["status"] == "ok") & runs["history"].map(bool)]
     factors = rows.attrs["factors"]
     keys = [tuple(values) for values in finished[factors].itertuples(index=False)]
-    histories: dict[Any, list[dict[str, list[float]]]] = {}
-    for key, history in zip(keys, finished["history"], strict=True):
-        histories.setdefault(key, []).append(history)
-    if not histories:
+    grouped: dict[Any, list[tuple[dict[str, list[float]], float]]] = {}
+    for key, history, best in zip(keys, finished["history"], finished["best_epoch"], strict=True):
+        grouped.setdefault(key, []).append((history, np.nan if pd.isna(best) else float(best)))
+    if not grouped:
         return None
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    for axes, metric in zip(np.ravel(figure.subplots(1, 2)), ("val/acc", "val/loss"), strict=True):
-        for row, (colour, _, line) in _styled(rows):
-            curves = [history.get(metric, []) for history in histories.get(tuple(row[name] for name in factors), [])]
-            length = min(map(len, curves), default=0)  # runs that stopped early end the mean of all
-            if not length:
-                continue
-            stacked = np.array([curve[:length] for curve in curves]) * _scale(metric)
-            epochs = np.arange(1, length + 1)
-            axes.plot(epochs, stacked.mean(0), color=colour, linestyle=line, label=row["row"])
-            if len(curves) > 1:
-                axes.fill_between(epochs, stacked.min(0), stacked.max(0), color=colour, alpha=0.15, linewidth=0)
+    columns = -(-len(rows) // LEGEND_ROWS)
+    figure = Figure(figsize=(8 + 2 * columns, 4.2), layout="constrained")
+    for axes, metric in zip(np.ravel(figure.subplots(1, 2)), ("acc", "loss"), strict=True):
+        for row, (colour, marker, line) in styled(rows):
+            of_row = grouped.get(tuple(row[name] for name in factors), [])
+            for split in ("train", "val"):
+                curves = [history.get(f"{split}/{metric}", []) for history, _ in of_row]
+                length = min(map(len, curves), default=0)  # runs that stopped early end the mean of all
+                if not length:
+                    continue
+                stacked = np.array([curve[:length] for curve in curves]) * _scale(f"{split}/{metric}")
+                epochs, mean = np.arange(1, length + 1), stacked.mean(0)
+                if split == "train":
+                    axes.plot(epochs, mean, color=colour, linestyle=":", linewidth=0.8, alpha=0.7)
+                    continue
+                axes.plot(epochs, mean, color=colour, linestyle=line, label=row["row"])
+                best = float(np.median([number for _, number in of_row]))
+                if 1 <= best <= length:
+                    axes.plot([best], np.interp([best], epochs, mean), color=colour, marker=marker, markersize=5)
+                if len(curves) > 1:
+                    axes.fill_between(epochs, stacked.min(0), stacked.max(0), color=colour, alpha=0.12, linewidth=0)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylabel(_label(metric))
+        axes.set_ylabel(_label(f"val/{metric}"))
+        if metric == "acc":
+            _within(axes, "y", "val/acc")
         tidy(axes, "both")
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    dotted = any("train/acc" in history for of_row in grouped.values() for history, _ in of_row)
+    note = "marker: best epoch (median over the runs)" + "; dotted: training split" * dotted
+    figure.supxlabel(note, fontsize="small", color="#555555")
+    handles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside right upper", frameon=False, ncols=columns, fontsize="small")
+    return figure
+
+
+def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
+    """The metric of each strategy with each value of a setting, such as `window_mask`; a panel for each of the rest.
+
+    Args:
+        rows: with a value.
+        setting: factor of two values, or of words.
+    """
+    metric = str(rows["metric"].iloc[0])
+    others = [name for name in rows.attrs["factors"] if compared_apart(name) and name != setting]
+    others = [name for name in (*others, *(["study"] if "study" in rows.attrs["factors"] else [])) if name != setting]
+    differing = [name for name in others if rows[name].nunique(dropna=False) > 1]
+    panels = list(rows.groupby(differing, sort=False, dropna=False)) if differing else [((), rows)]
+    strategies, values = list(dict.fromkeys(rows["strategy"])), list(dict.fromkeys(rows[setting]))
+    across = min(len(panels), 4)
+    down = -(-len(panels) // across)
+    size = (2.2 + 2.6 * across, 1.5 + down * (0.9 + 0.3 * len(strategies)))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    for axes, (key, panel) in zip(grid.flat, panels, strict=False):
+        for number, value in enumerate(values):
+            shift = 0.3 * (number / max(1, len(values) - 1) - 0.5) if len(values) > 1 else 0.0
+            label = setting_in_words(setting, value, rows.attrs["factors"])
+            for row in panel[panel[setting].map(lambda each, value=value: each == value)].to_dict("records"):
+                place = strategies.index(row["strategy"]) + shift
+                _point(axes, row, place, COLOURS[number % 7], MARKERS[number % 7], label=label)
+                label = ""
+        words = [
+            setting_in_words(name, value, rows.attrs["factors"]) for name, value in zip(differing, key, strict=True)
+        ]
+        axes.set_title(", ".join(words), fontsize="small")
+        axes.set_yticks(range(len(strategies)), strategies)
+        axes.set_ylim(len(strategies) - 0.5, -0.5)
+        _within(axes, "x", metric)
+        tidy(axes, "both")
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.set_visible(False)
+    figure.supxlabel(_label(metric) + ", with 95 % intervals", fontsize="medium")
+    handles = dict(zip(*reversed(grid.flat[0].get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower right", frameon=False, ncols=4, fontsize="small")
     return figure
 
 
@@ -104,10 +209,12 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
     lines = [group for _, group in numeric.groupby(others, sort=False, dropna=False) if len(group) > 1]
     if not lines:
         return None
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
     axes = figure.add_subplot()
     short = setting.split(".")[-1]
-    for points, (colour, marker, line) in zip(lines, styles(), strict=False):
+    for points, (colour, marker, line) in zip(
+        lines, styles([group["pooling"].iloc[0] for group in lines]), strict=True
+    ):
         points = points.sort_values(setting)
         for row in points.to_dict("records"):
             _point(axes, row, row[setting], colour, marker, upright=True)
@@ -121,24 +228,32 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_ylabel(_label(str(rows["metric"].iloc[0])))
-    axes.legend(frameon=False)
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small", ncols=-(-len(lines) // LEGEND_ROWS))
+    _within(axes, "y", str(rows["metric"].iloc[0]))
     tidy(axes, "y")
     return figure
 
 
 def against_parameters(rows: pd.DataFrame) -> Figure | None:
-    """The metric against the number of parameters, where it differs."""
+    """The metric against the number of parameters, where it differs; rows of one number stand side by side."""
     sized = rows[rows["n_params"].notna()]
     if sized["n_params"].nunique() < 2:
         return None
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    columns = -(-len(sized) // LEGEND_ROWS)
+    figure = Figure(figsize=(5.5 + 2 * columns, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    for row, (colour, marker, _) in _styled(sized):
-        _point(axes, row, row["n_params"], colour, marker, upright=True, label=row["row"])
-    axes.set_xlabel("trainable parameters")
+    step = float(sized["n_params"].max() - sized["n_params"].min()) / 60
+    places: Counter[int] = Counter()
+    for row, (colour, marker, _) in styled(sized):
+        beside = step * places[row["n_params"]]
+        places[row["n_params"]] += 1
+        _point(axes, row, row["n_params"] + beside, colour, marker, upright=True, label=row["row"])
+    beside = ", points of one number side by side" * any(count > 1 for count in places.values())
+    axes.set_xlabel(f"trainable parameters{beside}")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel(_label(str(rows["metric"].iloc[0])))
-    figure.legend(loc="outside right upper", frameon=False)
+    figure.legend(loc="outside right upper", frameon=False, ncols=columns, fontsize="small")
+    _within(axes, "y", str(rows["metric"].iloc[0]))
     tidy(axes, "both")
     return figure
 
@@ -179,12 +294,32 @@ def _point(
     axes.errorbar(**where, color=colour, marker=marker, capsize=3, linestyle="none", label=label or None)
 
 
-def styles() -> Iterable[Style]:
-    return zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(LINES), strict=False)
+def styles(poolings: Iterable[str]) -> list[Style]:
+    """A colour, a marker and a line for each row by its pooling; no two are alike, up to 28 rows of one pooling.
+
+    A pooling has the same colour in every figure of every study, and the same marker where it stands in one row.
+    """
+    found: list[Style] = []
+    for pooling in poolings:
+        own = FAMILIAR.index(pooling) if pooling in FAMILIAR else len(FAMILIAR) + crc32(pooling.encode())
+        colour = own % len(COLOURS)
+        first = own // len(COLOURS) + colour
+        looks = ((line, MARKERS[(first + turn) % len(MARKERS)]) for line in LINES for turn in range(len(MARKERS)))
+        alike = [(COLOURS[colour], marker, line) for line, marker in looks]
+        found.append(next((style for style in alike if style not in found), alike[0]))
+    return found
 
 
-def _styled(rows: pd.DataFrame) -> Iterable[tuple[dict[Any, Any], Style]]:
-    return zip(rows.to_dict("records"), styles(), strict=False)
+def styled(rows: pd.DataFrame) -> Iterable[tuple[dict[Any, Any], Style]]:
+    return zip(rows.to_dict("records"), styles(rows["pooling"].astype(str)), strict=True)
+
+
+def _within(axes: Axes, side: str, metric: str) -> None:
+    """End an axis of percentages at 0 and at 100, with room for a marker."""
+    if is_fraction(metric):
+        low, high = axes.get_xlim() if side == "x" else axes.get_ylim()
+        room = 0.02 * (high - low)
+        (axes.set_xlim if side == "x" else axes.set_ylim)(max(low, -room), min(high, 100 + room))
 
 
 def _scale(metric: str) -> float:

@@ -203,7 +203,8 @@ def _panel(axes: "Axes", rows: pd.DataFrame, strategies: Sequence[str]) -> None:
     for limit in {100 * value for name in ("guess", "best") for value in rows[name].dropna()}:
         axes.axhline(limit, color=LIMIT, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     lengths = sorted(set(rows["length"]))
-    styles = dict(zip(strategies, figures.styles(), strict=False))
+    poolings = [strategy.split("-")[0] for strategy in strategies]
+    styles = dict(zip(strategies, figures.styles(poolings), strict=True))
     for number, (strategy, (colour, marker, line)) in enumerate(styles.items()):
         of_one = rows[rows["strategy"] == strategy]
         points = {length: _interval(of_one[of_one["length"] == length]) for length in lengths}

@@ -112,7 +112,7 @@ def write(
     print(f"\ntable:   {shown}/comparison.md")
     content = fingerprint(runs, comparison)
     if not drawn_before(study / "figures", content):
-        draw(study / "figures", runs, comparison, overview, content)
+        draw(study / "figures", runs, comparison, overview, content, heading)
     if (study / "figures").exists():
         print(f"figures: {shown}/figures")
     write_atomic(study / PAGE, page(comparison, runs, overview, heading, study / "figures", errors, below))
@@ -121,13 +121,15 @@ def write(
         print(f"curves:  tensorboard --logdir {shown}")
 
 
-def draw(folder: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, content: str) -> None:
+def draw(
+    folder: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, content: str, heading: str = ""
+) -> None:
     """Draw the figures into a folder, and note there of what they were drawn."""
     from textpool.study import figures, heatmap, profile  # late: matplotlib takes a second
 
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
     if overview is None or len(comparison) <= MOST_ROWS:
-        pictures |= figures.draw(comparison, runs)
+        pictures |= figures.draw(comparison, runs, heading)
     if overview is not None:
         pictures |= profile.draw(overview)
     written = figures.write(pictures, folder)
