@@ -11,6 +11,7 @@ COMMANDS = {
     "evaluate": "measure a trained checkpoint on labelled sentences",
     "explain": "show what each word of a sentence contributes to its class",
     "lengths": "measure the runs of a study on sentences of other lengths",
+    "resemblance": "tell whether a task orders the poolings as a data set does",
     "ceilings": "compute what each pooling can represent on the diagnostic tasks",
 }
 
@@ -19,7 +20,7 @@ def main() -> None:
     """Run the command that the first argument names, with the arguments behind it."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name not in COMMANDS:
-        lines = "\n".join(f"  {command:10}{what}" for command, what in COMMANDS.items())
+        lines = "\n".join(f"  {command:12}{what}" for command, what in COMMANDS.items())
         text = f"usage: textpool COMMAND …\n\ncommands:\n{lines}\n\n`textpool COMMAND --help` explains a command."
         if name in ("--help", "-h"):
             print(text)

@@ -1,0 +1,64 @@
+"""Which diagnostic task does a data set resemble?"""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Print the rank correlation of the strategies on each task with those on each data set."""
+    parser = argparse.ArgumentParser(
+        description="Spearman's rank correlation: does a diagnostic task order the strategies as a data set does?"
+    )
+    parser.add_argument("tasks", type=Path, help="study of diagnostic tasks, or its runs.csv")
+    parser.add_argument("studies", type=Path, nargs="+", metavar="STUDY", help="study of one data set, or its runs.csv")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="SETTING=VALUE", help="only runs of the studies with this value"
+    )
+    parser.add_argument("--choose", metavar="SETTINGS", help="of the tasks: as in compare.py, such as optimizer.lr")
+    parser.add_argument("--csv", action="store_true", help="print all columns as CSV")
+    arguments = parser.parse_args()
+    import pandas as pd  # late: --help needs none of them
+
+    from textpool.study.comparison import compare
+    from textpool.study.resemblance import by_strategy, table
+    from textpool.study.runs import read
+
+    def chosen(study: Path) -> pd.DataFrame:
+        runs = read(study)
+        for setting, _, value in (given.partition("=") for given in arguments.where):
+            if setting not in runs:
+                raise ValueError(f"--where: {study} has no {setting}")
+            runs = runs[runs[setting].astype(str) == value]
+            if not len(runs):
+                raise ValueError(f"--where: {study} has no run with {setting}={value}")
+        return runs
+
+    try:
+        of_tasks = compare(
+            read(arguments.tasks), choose=(arguments.choose or "").split(",") if arguments.choose else ()
+        )
+        tasks = {}
+        for name, rows in of_tasks.groupby("data", sort=False):
+            rows.attrs = of_tasks.attrs
+            tasks[str(name)] = by_strategy(rows)
+        others = {
+            study.stem if study.is_file() else study.name: by_strategy(compare(chosen(study)))
+            for study in arguments.studies
+        }
+        found = table(tasks, others)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    if arguments.csv:
+        print(found.to_csv(index=False, lineterminator="\n"), end="")
+        return
+    cells = [
+        f"{row.rho:+.2f} [{row.low:+.2f}, {row.high:+.2f}]{'*' * bool(row.p <= 0.05)}" for row in found.itertuples()
+    ]
+    grid = found.assign(cell=cells).pivot(index="task", columns="data", values="cell")
+    print(grid.reindex(index=list(tasks), columns=list(others)).rename_axis(None, axis=1).to_string())
+    n = sorted(set(found["n"]))
+    print(
+        f"\nSpearman's rank correlation of {' to '.join(map(str, n))} strategies, with 95 % intervals. "
+        f"*: p <= 0.05 after the correction for {len(found)} pairs (Holm)."
+    )

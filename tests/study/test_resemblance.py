@@ -1,0 +1,57 @@
+"""Rank correlations of strategies: known values, and an interval that is honest about few strategies."""
+
+import numpy as np
+import pytest
+
+from textpool.study.resemblance import resemblance, spearman, table
+
+ORDER = {name: [place + 0.1, place - 0.1] for place, name in enumerate("abcdefgh")}
+REVERSED = {name: [-value for value in values] for name, values in ORDER.items()}
+
+
+def test_equal_and_opposite_orders() -> None:
+    """1 and -1, and a permutation test that is sure of it."""
+    same, opposite = resemblance(ORDER, ORDER), resemblance(ORDER, REVERSED)
+    assert (same.rho, opposite.rho, same.n) == (pytest.approx(1), pytest.approx(-1), 8)
+    assert same.low > 0.7  # a sample of strategies may have ties
+    assert same.p == pytest.approx(1 / 2001, abs=0.002)
+
+
+def test_ties_have_the_mean_of_their_ranks() -> None:
+    """Ranks 1.5, 1.5, 3 against 1, 2, 3: the correlation is that of Pearson of these ranks, the square root of 0.75."""
+    assert spearman(np.array([5.0, 5, 9]), np.array([1.0, 2, 3])) == pytest.approx(0.75**0.5)
+
+
+def test_no_order_no_correlation() -> None:
+    """Strategies that are all equal on a task predict nothing; the value is 0 and not missing."""
+    flat = {name: [1.0, 1.0] for name in ORDER}
+    assert resemblance(flat, ORDER)[:3] == (0, 0, 0)
+
+
+def test_chance_is_told_as_chance() -> None:
+    """Orders that were drawn at random: the interval contains 0 in nearly all of 40 cases."""
+    rng = np.random.default_rng(3)
+    cases = [
+        resemblance(*({name: rng.normal(size=3).tolist() for name in ORDER} for _ in range(2)), draws=200)
+        for _ in range(40)
+    ]
+    assert sum(each.low <= 0 <= each.high for each in cases) >= 34
+    assert sum(each.p <= 0.05 for each in cases) <= 6
+
+
+def test_p_is_corrected_for_all_pairs() -> None:
+    """Four pairs: each p is multiplied by the number of those that are not smaller."""
+    found = table({"one": ORDER, "two": REVERSED}, {"mine": ORDER, "yours": ORDER})
+    assert found[["task", "data"]].to_numpy().tolist() == [
+        ["one", "mine"],
+        ["one", "yours"],
+        ["two", "mine"],
+        ["two", "yours"],
+    ]
+    assert found["p"].min() >= 4 / 2001
+
+
+def test_too_few_strategies_say_nothing() -> None:
+    """Four in common are refused."""
+    with pytest.raises(ValueError, match="at least 5 strategies in common, got 4"):
+        resemblance({name: [1.0, 2.0] for name in "abcd"}, ORDER)
