@@ -17,7 +17,17 @@ Scalar = str | int | float | bool | None
 
 GROUPS = ("pooling", "data", "model")  # config groups whose choice is always a factor
 # settings without influence on the numbers
-PRESENTATION = ("study", "resume", "overwrite", "stop_on_failure", "logger", "baseline", "equal_within", "choose")
+PRESENTATION = (
+    "study",
+    "resume",
+    "overwrite",
+    "stop_on_failure",
+    "logger",
+    "baseline",
+    "equal_within",
+    "choose",
+    "explain",
+)
 FOLD = "data.fold"  # of a cross-validation: runs of other folds are repetitions, as those of other seeds
 NO_FACTOR = (*PRESENTATION, "experiment", "debug", "threads", "seed", "k", FOLD)  # k reaches a factor through `k: ${k}`
 SHARED = ("k",)  # top-level settings that do nothing by themselves: the pooling's settings refer to them

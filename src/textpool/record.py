@@ -15,6 +15,7 @@ RESULT = "result.json"
 CONFIG = "config.yaml"
 FACTS = "facts.json"  # what the run is, from its start on: a run that was killed has no result
 PREDICTIONS = "predictions.csv"
+READINGS = "readings.json"  # what each word of some test sentences contributes to the predicted class
 REFUSED = "refused.txt"  # why a later run was not let into the folder, or failed without replacing the result in it
 
 

@@ -1,6 +1,7 @@
 """A study as one HTML page that opens from disk: tables, figures, the curves of all runs, and the runs themselves."""
 
 import base64
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -12,6 +13,7 @@ import pandas as pd
 from textpool.record import in_words, is_fraction
 from textpool.study import tables
 from textpool.study.grid import Grid
+from textpool.study.readings import first_runs, read_readings
 
 PAGE = "report.html"
 CURVES = ("val/acc", "val/loss")
@@ -23,7 +25,14 @@ FIGURES = {  # in this order, with what they show
     "learning_curves": "Learning curves: mean over the seeds, from the lowest to the highest",
     "against_parameters": "Accuracy against the number of parameters",
     "profile": "Performance profile: the share of runs above each normalized accuracy",
+    "words": "What each word of a test sentence contributes to the class that is predicted",
     "lengths": "Accuracy on test sentences of other lengths",
+}
+
+MORE_FIGURES = {  # first part of the name of others, with what they show
+    "against": "Accuracy against",
+    "by": "Accuracy by",
+    "words": "What each word of a test sentence contributes to the class that is predicted:",
 }
 
 STYLE = """
@@ -55,6 +64,11 @@ figcaption { color: var(--soft); font-size: .9rem }
 .curves text { fill: var(--soft); font-size: 10px }
 .curves b { font-size: .85rem; overflow-wrap: anywhere }
 summary { cursor: pointer; margin: .6rem 0 }
+.read { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.2rem }
+.read select { font: inherit; max-width: 100%; color: var(--ink); background: var(--shade);
+  border: 1px solid var(--line); border-radius: 4px; padding: .2rem .4rem }
+.read p { margin: .5rem 0; line-height: 1.9 } .read h3 { margin-bottom: 0 }
+.read span { padding: .15rem .2rem; border-radius: 3px } .read small { color: var(--soft) }
 """
 
 SORT = """
@@ -71,6 +85,32 @@ document.querySelectorAll("th button").forEach(button => button.onclick = () => 
   table.tBodies[0].append(...rows.map(([, row]) => row));
 });
 """
+
+READ = """
+const readings = JSON.parse(document.getElementById("readings").textContent), names = Object.keys(readings);
+document.querySelectorAll(".read > div").forEach((side, number) => {
+  const choice = document.createElement("select"), place = document.createElement("div");
+  choice.setAttribute("aria-label", "run");
+  names.forEach(name => choice.add(new Option(name)));
+  choice.selectedIndex = Math.min(number, names.length - 1);
+  const tell = (parent, kind, text, colour) => { const part = document.createElement(kind); part.textContent = text;
+    if (colour) part.style.background = colour; parent.append(part, " "); return part };
+  const show = () => { place.replaceChildren();
+    for (const [title, kind] of [["Test sentences", "examples"], ["Most confident mistakes", "mistakes"]]) {
+      const some = readings[choice.value][kind];
+      if (some.length) tell(place, "h3", title);
+      for (const each of some) {
+        const line = document.createElement("p"), total = each.contributions.reduce((a, b) => a + Math.abs(b), 0) || 1;
+        const scale = Math.max(.25, ...each.contributions.map(part => Math.abs(part) / total));
+        each.words.forEach((word, at) => { const part = (each.contributions[at] || 0) / total / scale;
+          const colour = part >= 0 ? `rgba(0,114,178,${.75 * part})` : `rgba(213,94,0,${-.75 * part})`;
+          tell(line, "span", word, colour).title = (each.contributions[at] || 0).toFixed(3) });
+        const right = each.label === each.predicted ? "" : `, but the label is ${each.label}`;
+        tell(line, "small", `→ ${each.predicted} ${Math.round(100 * each.probability)} %${right}`);
+        place.append(line) } } };
+  choice.onchange = show; side.append(choice, place); show() });
+"""
+MOST_READ = 60  # runs whose explained sentences can be chosen
 
 
 def page(
@@ -102,16 +142,18 @@ def page(
         ("errors", "What failed", _list(errors, "bad")),
         *(figures_section if overview is None else []),  # with a grid they come first, because the rows are many
         ("curves", "Curves of all runs", _curves(comparison, runs)),
+        ("words", "What two runs read", _read(comparison, runs)),
         ("runs", "Runs", _runs(runs)),
     ]
     shown = [(name, title, content) for name, title, content in sections if content]
-    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in shown)
+    named = [(name, title) for name, title, _ in shown]
+    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in named)
     body = "".join(f'<h2 id="{name}">{escape(title)}</h2>{content}' for name, title, content in shown)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(heading)}</title><style>{STYLE}</style></head><body><h1>{escape(heading)}</h1>"
-        f"<nav>{links}</nav>{body}<script>{SORT}</script></body></html>\n"
+        f"<nav>{links}</nav>{body}<script>{SORT}{READ if 'words' in dict(named) else ''}</script></body></html>\n"
     )
 
 
@@ -151,11 +193,13 @@ def _list(lines: Sequence[str], kind: str = "") -> str:
 
 def _pictures(folder: Path) -> Iterable[str]:
     """The figures as images, which keep their own fonts and colours, also on a dark page."""
-    names = [*FIGURES, *sorted(path.stem for path in folder.glob("against_*.svg") if path.stem not in FIGURES)]
+    others = (path.stem for kind in MORE_FIGURES for path in folder.glob(f"{kind}_*.svg"))
+    names = dict.fromkeys([*FIGURES, *sorted(others)])
     for name in names:
         path = folder / f"{name}.svg"
         if path.is_file():
-            text = FIGURES.get(name, f"Accuracy {name.replace('_', ' ')}")
+            kind, _, rest = name.partition("_")
+            text = FIGURES.get(name) or f"{MORE_FIGURES[kind]} {rest.replace('_', ' ')}"
             content = base64.b64encode(path.read_bytes()).decode()
             image = f'<img alt="{escape(text)}" src="data:image/svg+xml;base64,{content}">'
             yield f"<figure>{image}<figcaption>{escape(text)}</figcaption></figure>"
@@ -211,6 +255,24 @@ def _panel(name: str, runs: Sequence[Mapping[Any, Any]], metric: str, limits: tu
         f'<div><b>{escape(name)}</b><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}">'
         f"{text}{''.join(lines)}</svg></div>"
     )
+
+
+def _read(comparison: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Two columns with a choice of run, in which the words of its explained sentences are coloured."""
+    found = {}
+    for row, run in first_runs(comparison[comparison["mean"].notna()], runs):
+        readings = read_readings(run["folder"]) if len(found) < MOST_READ else None
+        if readings is not None:
+            found[f"{row['row']}"] = readings
+    if not found:
+        return ""
+    content = json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
+    note = (
+        "What each word contributes to the logit of the predicted class: blue for the class, orange against it. "
+        "Of each row, its first run."
+    )
+    data = f'<script type="application/json" id="readings">{content}</script>'
+    return f'{_note(note)}<div class="read"><div></div><div></div></div>{data}'
 
 
 def _runs(runs: pd.DataFrame) -> str:

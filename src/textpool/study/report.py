@@ -125,13 +125,17 @@ def draw(
     folder: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, content: str, heading: str = ""
 ) -> None:
     """Draw the figures into a folder, and note there of what they were drawn."""
-    from textpool.study import figures, heatmap, profile  # late: matplotlib takes a second
+    from textpool.study import figures, heatmap, profile, readings  # late: matplotlib takes a second
 
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
     if overview is None or len(comparison) <= MOST_ROWS:
         pictures |= figures.draw(comparison, runs, heading)
     if overview is not None:
         pictures |= profile.draw(overview)
+    of_words = readings.draw(comparison[comparison["mean"].notna()], runs)
+    for name, figure in of_words.items():
+        figure.suptitle(": ".join(filter(None, (heading, name.removeprefix("words_")))), x=0.01, ha="left")
+    pictures |= of_words
     written = figures.write(pictures, folder)
     if written:
         note = {"content": content, "files": [file.name for png in written for file in (png, png.with_suffix(".svg"))]}
