@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from textpool.checks import switch
 from textpool.facts import Facts, differences, group_hash
-from textpool.record import CONFIG, FACTS, PREDICTIONS, REFUSED, RESULT, Result, write_atomic
+from textpool.record import CONFIG, FACTS, PREDICTIONS, READINGS, REFUSED, RESULT, Result, write_atomic
 from textpool.run.provenance import commit
 from textpool.run.sweep import SweepProgress
 
@@ -140,7 +140,7 @@ def claim(target: Path, run: Run, config: Mapping[str, Any]) -> None:
     elif (target / RESULT).exists() or config.get("overwrite"):
         for old in [*target.glob("events.out.tfevents.*"), *target.glob("checkpoints/*.ckpt")]:
             old.unlink()  # TensorBoard would show the old run's hyperparameters, and training continue from it
-    for name in (RESULT, PREDICTIONS, REFUSED):
+    for name in (RESULT, PREDICTIONS, READINGS, REFUSED):
         (target / name).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
     write_atomic(target / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
@@ -164,7 +164,7 @@ def publish(folder: Path) -> None:
         old.unlink()
     for new in events:
         new.replace(folder / new.name)
-    for name in (CONFIG, FACTS, PREDICTIONS, RESULT):
+    for name in (CONFIG, FACTS, PREDICTIONS, READINGS, RESULT):
         if (staging / name).exists():
             (staging / name).replace(folder / name)
     (folder / REFUSED).unlink(missing_ok=True)
