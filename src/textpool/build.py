@@ -1,5 +1,6 @@
 """The one place where a configuration becomes objects, and a checkpoint a classifier again."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from lightning import Trainer
+from lightning import Callback, Trainer
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from textpool.checks import switch
 from textpool.classifier import ADAM, TextClassifier
@@ -20,6 +22,8 @@ from textpool.data import SentenceData
 from textpool.pooling import Pooling
 
 CONTENT = "textpool"  # key of a checkpoint under which configuration, vocabulary and labels stand
+MOST_SHOWN = 4  # settings in a message
+MOST_VALUES = 100_000  # of a pooling for each filter; the linear layer would have hundreds of millions of weights
 TRUSTED = ("textpool", "torch", "lightning")  # packages whose classes a checkpoint may name
 KINDS: dict[str, type] = {"data": SentenceData, "model": nn.Module, "pooling": Pooling}
 
@@ -33,8 +37,10 @@ class Trained(NamedTuple):
 
 def build_data(config: Mapping[str, Any]) -> SentenceData:
     """The data that the section `data` describes, before `setup`."""
-    with whole_names("data", config):
-        return instantiate(config["data"], _convert_="all")
+    data = made("data", config)
+    if not isinstance(data, SentenceData):
+        raise ValueError(f"data._target_: expected a class derived from SentenceData, got {_name_of(data)}")
+    return data
 
 
 def build_model(config: Mapping[str, Any], data: SentenceData) -> nn.Module:
@@ -43,27 +49,33 @@ def build_model(config: Mapping[str, Any], data: SentenceData) -> nn.Module:
     Raises:
         ValueError: if the two do not fit together, or an argument is not allowed.
     """
-    if not config["pooling"].get("_partial_"):
+    if not section("pooling", config).get("_partial_"):
         raise ValueError("pooling: its YAML file needs the line `_partial_: true`: the model makes one per kernel size")
-    with whole_names("pooling", config):
-        factory = instantiate(config["pooling"], _convert_="all")
+    factory = made("pooling", config)
 
     def pooling(channels: int) -> Pooling:
-        with whole_names("pooling", config):
+        with whole_names("pooling", config["pooling"]):
             try:
-                made = factory(channels)
+                pooling = factory(channels)
             except TypeError as error:
                 what = "a class with __init__(self, channels, …) and pool(self, features, mask)"
                 raise ValueError(f"pooling: expected {what}: {error}") from error
-        if not isinstance(made, Pooling):
+        if not isinstance(pooling, Pooling):
             raise ValueError(
-                f"pooling: {type(made).__name__} is no Pooling: derive its class from textpool.pooling.Pooling, and "
+                f"pooling: {type(pooling).__name__} is no Pooling: derive its class from textpool.pooling.Pooling, and "
                 "write the method pool(self, features, mask)"
             )
-        return made
+        if pooling.size > MOST_VALUES:
+            raise ValueError(
+                f"pooling: expected at most {MOST_VALUES:,} values per filter, got {pooling.size:,}: set a smaller k"
+            )
+        return pooling
 
-    with whole_names("model", config):
-        model = instantiate(config["model"], _convert_="all")(len(data.vocabulary), len(data.labels), pooling)
+    factory_of_model = made("model", config)
+    with whole_names("model", config["model"]):
+        model = factory_of_model(len(data.vocabulary), len(data.labels), pooling)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model._target_: expected a class derived from torch.nn.Module, got {_name_of(model)}")
     if getattr(model, "needs_fixed_length", False) and not data.fixed_length:
         raise ValueError(
             "model.window_mask: with none the padding counts, and must not depend on the rest of a batch: "
@@ -76,13 +88,15 @@ def build_classifier(config: Mapping[str, Any], data: SentenceData) -> TextClass
     """The classifier that a configuration describes, with weights drawn from torch's global generator."""
     model = build_model(config, data)
     scheduler = None
-    with whole_names("optimizer", config):
-        optimizer = instantiate(config["optimizer"], _convert_="all")
+    optimizer = made("optimizer", config)
+    with whole_names("optimizer", config["optimizer"]):
         trial = optimizer(model.parameters())  # to learn now whether its settings are allowed
     if config.get("scheduler"):
-        with whole_names("scheduler", config):
-            scheduler = instantiate(config["scheduler"], _convert_="all")
-            scheduler(trial)
+        scheduler = made("scheduler", config)
+        with whole_names("scheduler", config["scheduler"]):
+            trial_schedule = scheduler(trial)
+            trial.step(lambda: torch.zeros(()))  # without gradients it changes nothing
+            trial_schedule.step(*([0.0] if isinstance(trial_schedule, ReduceLROnPlateau) else []))
     if switch("compile", config.get("compile", False)):
         compile_poolings(model)
     return TextClassifier(model, len(data.labels), optimizer, scheduler, config["monitor"], config["seed"])
@@ -105,36 +119,109 @@ def build_trainer(config: Mapping[str, Any], **arguments: Any) -> Trainer:
         config: the configuration.
         **arguments: replace those of the section.
     """
-    with whole_names("trainer", config):
-        return instantiate(config["trainer"], _convert_="all", **arguments)
+    trainer = made("trainer", config, **arguments)
+    if not isinstance(trainer, Trainer):
+        raise ValueError(f"trainer._target_: expected lightning.Trainer, got {_name_of(trainer)}")
+    return trainer
+
+
+def build_callbacks(config: Mapping[str, Any]) -> list[Callback]:
+    """The callbacks of Lightning that the section `callbacks` describes, by names of one's own.
+
+    Raises:
+        ValueError: if one of them is none, or an argument is not allowed.
+    """
+    callbacks = []
+    chosen = config.get("callbacks") or {}
+    if not isinstance(chosen, Mapping):
+        raise ValueError(f"callbacks: expected sections with a name of their own each, got {chosen!r}")
+    for name in chosen:
+        callback = made(name, chosen, prefix="callbacks.")
+        if not isinstance(callback, Callback):
+            raise ValueError(
+                f"callbacks.{name}._target_: expected a class derived from lightning.Callback, got {_name_of(callback)}"
+            )
+        callbacks.append(callback)
+    return callbacks
+
+
+def build_logger(config: Mapping[str, Any], folder: Path) -> Any:
+    """The logger that the section `logger` describes, for a folder; None where there is none."""
+    return made("logger", config, save_dir=folder) if config.get("logger") else None
+
+
+def section(name: str, config: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
+    """A section of a configuration from which an object can be made.
+
+    Args:
+        name: of the section.
+        config: that the section is a part of.
+        prefix: of the name in messages.
+
+    Raises:
+        ValueError: if there is none, or it does not name what is made.
+    """
+    found = config.get(name)
+    if not isinstance(found, Mapping) or not isinstance(found.get("_target_"), str):
+        whole = f"{prefix}{name}"
+        expected = f"an option such as {whole}=…" if not prefix else f"a section with a class, +{whole}._target_=…"
+        got = "none" if found is None else "one without _target_" if isinstance(found, Mapping) else repr(found)
+        raise ValueError(f"{whole}: expected {expected}, got {got}")
+    return found
+
+
+def made(name: str, config: Mapping[str, Any], prefix: str = "", **arguments: Any) -> Any:
+    """The object, or the factory, that a section of a configuration describes.
+
+    Raises:
+        ValueError: if it cannot be made, naming the section or the setting.
+    """
+    settings = section(name, config, prefix)
+    with whole_names(f"{prefix}{name}", settings):
+        return instantiate(settings, _convert_="all", **arguments)
 
 
 @contextmanager
-def whole_names(section: str, config: Mapping[str, Any]) -> Iterator[None]:
+def whole_names(section: str, settings: Mapping[str, Any]) -> Iterator[None]:
     """Give the error of a constructor the whole name of the setting: `model.dropout: …` for `dropout: …`.
 
     Raises:
-        ValueError: instead of a constructor's ValueError or TypeError, and if a value has a type that the constructor's
+        ValueError: instead of whatever a constructor raises, and if a value has a type that the constructor's
             annotations exclude, such as `optimizer.lr=abc`.
     """
-    settings = config[section]
     check_types(section, settings)
     try:
         yield
-    except (InstantiationException, ValueError, TypeError) as error:
+    except Exception as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-        if not isinstance(cause, ValueError | TypeError):
-            raise
         text = str(cause)
-        if re.split(r"[:.\[]", text)[0] in settings:
+        allocated = re.search(r"tried to allocate (\d+) bytes", text)
+        if allocated or isinstance(cause, MemoryError):
+            size = f"{int(allocated[1]) / 1e9:,.0f} GB are needed" if allocated else text
+            text = f"{section}: not enough memory: {size}: set smaller sizes"
+        elif re.split(r"[:.\[]", text)[0] in settings:
             text = f"{section}.{text}"
-        elif isinstance(cause, TypeError) or section not in KINDS:  # words of Python's or of another library's
-            text = f"{section}: {text}"
+        elif isinstance(cause, TypeError) or (isinstance(cause, ValueError) and section not in KINDS):
+            text = f"{section}: {text}"  # words of Python's or of another library's
+        elif isinstance(cause, ImportError) or (isinstance(error, InstantiationException) and cause is error):
+            text = f"{section}._target_: {' '.join(text.split())}"
+        elif not isinstance(cause, ValueError):
+            values = [f"{name}={value}" for name, value in settings.items() if not name.startswith("_")]
+            shown = f" (with {', '.join(values)})" if len(values) <= MOST_SHOWN else ""
+            text = f"{section}: {type(cause).__name__}: {text}{shown}"
         raise ValueError(text) from error
 
 
+def _name_of(thing: Any) -> str:
+    """What was made instead of what was expected, in words for people."""
+    return f"a {type(thing).__name__}"
+
+
 def check_types(section: str, settings: Mapping[str, Any]) -> None:
-    """Refuse values that are no numbers where a constructor of another library is annotated with numbers only."""
+    """Refuse values that are no numbers where a constructor of another library is annotated with numbers only.
+
+    Nor may such a number be infinite, or not a number.
+    """
     target = str(settings["_target_"])
     if target.startswith("textpool."):  # checks its arguments itself, and says more
         return
@@ -146,6 +233,8 @@ def check_types(section: str, settings: Mapping[str, Any]) -> None:
         hint = hints.get(name)
         kinds = set(get_args(hint)) if get_origin(hint) in (Union, UnionType) else {hint}
         kinds -= {torch.Tensor}  # no value of a configuration
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{section}.{name}: expected a finite number, got {value}")
         if not kinds <= {bool, int, float, type(None)} or isinstance(
             value, tuple(kinds | {int} if float in kinds else kinds)
         ):

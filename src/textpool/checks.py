@@ -1,14 +1,16 @@
 """Validation of settings: every error message names the setting, the allowed values and the given value."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeGuard
 
 
-def integer(name: str, value: object, least: int) -> int:
-    """Return `value` if it is an integer of at least `least`, otherwise raise ValueError."""
+def integer(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Return `value` if it is an integer of at least `least`, and at most `most`, otherwise raise ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{name}: expected an integer of at most {most:,}, got {value:,}")
     return value
 
 
@@ -71,6 +73,19 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     if value not in names:
         raise ValueError(f"{name}: expected one of {', '.join(names)}, got {value!r}")
     return str(value)
+
+
+def check_words(words: object, lists: Iterable[str], single: Iterable[str] = ()) -> None:
+    """Raise ValueError unless `words` has a list of at least one word under some keys, and a word under others."""
+    if not isinstance(words, Mapping):
+        raise ValueError(f"words: expected words under {', '.join([*single, *lists])}, got {words!r}")
+    for key in single:
+        if not isinstance(words.get(key), str) or not words[key]:
+            raise ValueError(f"words.{key}: expected a word, got {words.get(key)!r}")
+    for key in lists:
+        value = words.get(key)
+        if not isinstance(value, list | tuple) or not value or not all(isinstance(word, str) for word in value):
+            raise ValueError(f"words.{key}: expected a list of at least one word, got {value!r}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

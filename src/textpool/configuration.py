@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from textpool.checks import one_of
 
@@ -23,6 +23,17 @@ def pooling_section(name: str, k: int) -> dict[str, Any]:
     whole: Any = OmegaConf.create({"k": k, "pooling": OmegaConf.load(CONF / "pooling" / f"{name}.yaml")})
     section: Any = OmegaConf.to_container(whole.pooling, resolve=True)
     return section
+
+
+def resolved(config: DictConfig, complete: bool = False) -> dict[str, Any]:
+    """A configuration as plain data, without Hydra's section.
+
+    Raises:
+        OmegaConfBaseException: if an interpolation cannot be resolved, or `complete` and a value is missing.
+    """
+    settings = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    plain: Any = OmegaConf.to_container(settings, resolve=True, throw_on_missing=complete)
+    return plain
 
 
 def composed(*overrides: str, searchpath: Sequence[Path] = ()) -> dict[str, Any]:

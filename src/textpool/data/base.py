@@ -18,6 +18,8 @@ from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 EVALUATION_TOKENS = 2**16  # of a batch of the validation or the test split, padding included, unless batch_size is more
 
+MOST_SENTENCES = 10_000_000  # that are generated for a split: all of them are in memory
+
 
 class Sentence(NamedTuple):
     """The words of a sentence, in order, and the name of its class."""
@@ -116,6 +118,12 @@ class SentenceData(LightningDataModule, ABC):
         self.vocabulary = self.build_vocabulary(self.splits.train)
         self.labels = sorted({sentence.label for sentence in self.splits.train}, key=_natural)
         for split, sentences in zip(Splits._fields, self.splits, strict=True):
+            unseen = sorted({sentence.label for sentence in sentences} - set(self.labels))
+            if unseen:
+                raise ValueError(
+                    f"data: no training sentence has the class {unseen[0]!r} of the {split} split: more training "
+                    "sentences are needed, or another data.seed"
+                )
             self.encoded[split] = self.encode(sentences)
         empty = sum(not sentence.words for split in self.splits for sentence in split)
         if empty:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from textpool.checks import integer, span
+from textpool.checks import check_words, integer, span
+from textpool.data.base import MOST_SENTENCES as MOST_DRAWN
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.sentiment import NEUTRAL
 from textpool.data.vocabulary import PAD, Vocabulary
@@ -90,17 +91,14 @@ class DiagnosticTask(SentenceData, ABC):
     ) -> None:
         super().__init__(**batching)
         sizes = {"n_train": n_train, "n_val": n_val, "n_test": n_test}
-        self.sizes = {name: integer(name, size, least=1) for name, size in sizes.items()}
+        self.sizes = {name: integer(name, size, least=1, most=MOST_DRAWN) for name, size in sizes.items()}
         n_classes = len(self.classes)
         for name, size in sizes.items():
             if size % n_classes:
                 raise ValueError(f"{name}: expected a multiple of {n_classes}, the number of classes, got {size}")
         self.gap = integer("gap", gap, least=0)
         self.seed = integer("seed", seed, least=0)
-        for name, kind in ("a", str), ("b", str), ("filler", list | tuple):
-            if not isinstance(words.get(name), kind) or not words[name]:
-                what = "a word" if kind is str else "a list of at least one word"
-                raise ValueError(f"words.{name}: expected {what}, got {words.get(name)!r}")
+        check_words(words, ("filler",), single=("a", "b"))
         self.a, self.b = words["a"], words["b"]
         most = len(words["filler"])
         if integer("n_filler", n_filler, least=1) > most:

@@ -4,8 +4,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textpool.checks import integer, span
-from textpool.data.base import Sentence, SentenceData, Splits
+from textpool.checks import check_words, integer, span
+from textpool.data.base import MOST_SENTENCES, Sentence, SentenceData, Splits
 from textpool.data.vocabulary import PAD, Vocabulary
 
 
@@ -56,9 +56,9 @@ class SentimentData(SentenceData):
         **batching: Any,
     ) -> None:
         super().__init__(**batching)
-        self.n_train = integer("n_train", n_train, least=1)
-        self.n_val = integer("n_val", n_val, least=2)
-        self.n_test = integer("n_test", n_test, least=1)
+        self.n_train = integer("n_train", n_train, least=1, most=MOST_SENTENCES)
+        self.n_val = integer("n_val", n_val, least=2, most=MOST_SENTENCES)
+        self.n_test = integer("n_test", n_test, least=1, most=MOST_SENTENCES)
         for name, number in (("n_train + n_test", n_train + n_test), ("n_val", n_val)):
             if number % 2:
                 raise ValueError(
@@ -72,9 +72,8 @@ class SentimentData(SentenceData):
                 f"({self.lengths[0]}), got {self.n_cues[1]}"
             )
         self.seed = integer("seed", seed, least=0)
-        for kind in ("positive", "negative", "neutral"):
-            if not words.get(kind) or isinstance(words[kind], str):
-                raise ValueError(f"words.{kind}: expected a list of at least one word, got {words.get(kind)!r}")
+        check_words(words, ("positive", "negative", "neutral"))
+        check_words(words, words)  # further lists are words of the vocabulary
         most = len(words["neutral"])
         if n_filler is not None and integer("n_filler", n_filler, least=1) > most:
             raise ValueError(f"n_filler: expected at most {most}, the number of words in words.neutral, got {n_filler}")

@@ -24,6 +24,7 @@ from textpool.run.help import first_sentence
 
 # packages that add options to these groups, such as hydra-joblib-launcher, and the extras of textpool that have them
 PLUGINS = {"hydra/launcher": ("joblib", "submitit", "ray", "rq"), "hydra/sweeper": ("optuna", "nevergrad")}
+NEEDED = ("data", "model", "optimizer", "pooling", "trainer")  # groups of which a run needs an option
 EXTRAS = {"joblib": "sweep", "submitit": "cluster", "ray": "ray", "optuna": "search"}
 
 
@@ -59,7 +60,9 @@ def check_command(arguments: Sequence[str], conf: Path) -> None:
     params = known.params() if sweep else []
     swept = known.swept([*params, *overrides])
     for override in overrides:
-        if not override.is_hydra_override() and not known.is_group(override.key_or_group):
+        if override.is_hydra_override():
+            known.check_hydra(override)
+        elif not known.is_group(override.key_or_group):
             known.check_setting(override, swept)
     set_by_command = {override.key_or_group for override in (*params, *overrides)}
     missing = [name for name, value in known.settings().items() if value == "???" and name not in set_by_command]
@@ -150,6 +153,8 @@ class Known:
     def check_group(self, override: Override) -> None:
         """Refuse a group from which nothing is chosen, or an option that it does not have."""
         group, text = override.key_or_group, str(override.input_line)
+        if override.is_delete() and group in NEEDED:
+            raise ValueError(f"{text}: a run needs one: choose {group}=… from {', '.join(self.options(group))}")
         if override.is_delete() or override.package is not None or isinstance(override.value(), dict):
             return
         if override.is_add():
@@ -157,6 +162,8 @@ class Known:
             if group in defaults.hydra.runtime.choices:
                 raise ValueError(f"{group} has an option already: write {text[1:]}, without +")
         for option in self.values(override):
+            if option is None and group in NEEDED:
+                raise ValueError(f"{text}: a run needs one: choose {group}=… from {', '.join(self.options(group))}")
             if option is None:
                 raise ValueError(f"{text}: to choose none, write ~{group}")
             if "$" in str(option) or self.loader.repository.config_exists(f"{group}/{option}"):
@@ -172,6 +179,8 @@ class Known:
         """Refuse a setting that the configuration does not have, with any of the options of a sweep."""
         name, text = override.key_or_group, str(override.input_line)
         group = name.split(".")[0]
+        if override.is_delete() and "." not in name and name in self.settings():
+            raise ValueError(f"{text}: a run needs this setting: give it a value, {name}=…")
         for choice in [f"{group}={option}" for option in swept.get(group, ())] or [None]:
             config = self.config(choice) if choice else self.config()
             path, section, key = _walk(config, name)
@@ -180,6 +189,14 @@ class Known:
                 raise ValueError(self.advice(override, config, len(swept.get(group, ())) > 1))
             if override.is_add() and not key and section is not None and not isinstance(override.value(), dict | list):
                 raise ValueError(f"{name} exists: write {text.removeprefix('+')}, without +")
+
+    def check_hydra(self, override: Override) -> None:
+        """Refuse a new setting in Hydra's own section, which nothing would read."""
+        name = override.key_or_group.split("/")[0].split(".")[1:2]
+        known = list(self.loader.load_configuration(self.config_name, [], RunMode.RUN).hydra)
+        if (override.is_add() or override.is_force_add()) and name and name[0] not in known:
+            guess = _guess(override.key_or_group, [f"hydra.{each}" for each in known])
+            raise ValueError(f"no setting {override.key_or_group}{guess or ': hydra has no ' + name[0]}")
 
     def can_be_added(self, path: str, section: Any, key: str) -> bool:
         """Whether something reads a setting that is not in the configuration."""
@@ -218,11 +235,14 @@ class Known:
         return f"no setting {name}" + (_guess(name, inside) or _guess(f"+{name}", arguments) or otherwise)
 
     def option(self, group: str, option: str) -> dict[str, Any]:
-        """The settings of an option; none where it cannot be composed alone."""
+        """The settings of an option; none where it cannot be composed."""
         try:
             config: Any = self.loader.load_configuration(f"{group}/{option}", [], RunMode.RUN)
-        except HydraException:
-            return {}
+        except HydraException:  # one that chooses options of other groups is composed with them
+            try:
+                config = self.loader.load_configuration(self.config_name, [f"{group}={option}"], RunMode.RUN)
+            except HydraException:
+                return {}
         plain: Any = OmegaConf.to_container(config, resolve=False)
         return plain.get(group) or {}
 

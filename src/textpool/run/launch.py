@@ -17,17 +17,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from textpool.checks import switch
+from textpool.configuration import resolved
 from textpool.facts import Facts
 from textpool.record import CONFIG, REFUSED, RESULT, short
 from textpool.run.failure import describe, is_users_error, record_failure, root_cause
 from textpool.run.folder import Run
 from textpool.run.gpu import gpus_to_share, take_gpu
-from textpool.run.overrides import count_jobs, parse_overrides, swept_names, values_of
+from textpool.run.overrides import count_jobs, one_at_a_time, parse_overrides, swept_names, values_of
 from textpool.run.provenance import now
+from textpool.run.rehearsal import check_sweep, is_local
 from textpool.run.search import continue_search, is_search
 from textpool.run.sweep import Sweep, hide_bars, print_above_bar, show_bar
 
@@ -58,17 +60,6 @@ def facts_of(config: DictConfig, hydra: DictConfig) -> Facts:
         overrides=parse_overrides(hydra.overrides.task),
         swept=None if hydra.callbacks.study.swept is None else list(hydra.callbacks.study.swept),
     )
-
-
-def resolved(config: DictConfig, complete: bool = False) -> dict[str, Any]:
-    """A configuration as plain data, without Hydra's section.
-
-    Raises:
-        OmegaConfBaseException: if an interpolation cannot be resolved, or `complete` and a value is missing.
-    """
-    settings = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    plain: Any = OmegaConf.to_container(settings, resolve=True, throw_on_missing=complete)
-    return plain
 
 
 OmegaConf.register_new_resolver("run_name", lambda *, _root_: facts_of(_root_, _root_.hydra).folder_name, replace=True)
@@ -144,6 +135,7 @@ class StudyCallback(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse commands that cannot work as a whole."""
         refuse_relaunch(config)
+        refuse_options_of_comparison(config)
         refuse_unknown_baseline(config, Path(config.hydra.run.dir).parent, [config.hydra.runtime.choices.pooling])
         CONTINUE[:] = [how_to_continue(config)]
 
@@ -153,11 +145,7 @@ class StudyCallback(Callback):
         study = Path(config.hydra.sweep.dir).resolve()
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = [*params, *config.hydra.overrides.task]
-        try:
-            switch("stop_on_failure", config.get("stop_on_failure", False))
-            options_of_comparison(config)
-        except ValueError as error:
-            raise SystemExit(f"error: {error}") from error
+        refuse_options_of_comparison(config)
         poolings = values_of("pooling", overrides, options(config, "pooling"))
         refuse_unknown_baseline(config, study, poolings or [config.hydra.runtime.choices.pooling])
         CONTINUE[:] = [how_to_continue(config)]
@@ -171,6 +159,7 @@ class StudyCallback(Callback):
         with open_dict(config):
             config.hydra.overrides.hydra += [f"hydra.callbacks.study.{name}={value}" for name, value in known.items()]
             config.hydra.overrides.hydra += [f"++hydra.callbacks.study.gpus=[{gpus}]"] if gpus else []
+        check_sweep(config, one_at_a_time(overrides, lambda group: options(config, group)), study)
         self.sweep = Sweep(study, self.sweep_clock, jobs)
         if not config.hydra.launcher._target_.endswith("BasicLauncher"):  # its jobs have bars of their own
             show_bar(self.sweep)
@@ -267,6 +256,15 @@ def report_study(study: Path, config: DictConfig) -> Any:
     return report([study], **options_of_comparison(config))
 
 
+def refuse_options_of_comparison(config: DictConfig) -> None:
+    """End a command whose runs could not be compared at its end."""
+    try:
+        switch("stop_on_failure", config.get("stop_on_failure", False))
+        options_of_comparison(config)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
 def options_of_comparison(config: DictConfig) -> dict[str, Any]:
     """The settings of a configuration that `textpool.study.report` takes.
 
@@ -276,6 +274,8 @@ def options_of_comparison(config: DictConfig) -> dict[str, Any]:
     choose, near = config.get("choose"), config.get("equal_within", 1.0)
     if isinstance(near, bool) or not isinstance(near, int | float) or near < 0:
         raise ValueError(f"equal_within: expected a number of points of at least 0, got {near!r}")
+    if not isinstance(choose, str | ListConfig | list | None):
+        raise ValueError(f"choose: expected the name of a setting, such as optimizer.lr, or a list, got {choose!r}")
     names = [choose] if isinstance(choose, str) else list(choose or ())
     unknown = [name for name in names if OmegaConf.select(config, name, default=None) is None]
     if unknown:
@@ -321,9 +321,10 @@ def refuse_unknown_baseline(config: DictConfig, study: Path, poolings: Sequence[
 
 def refuse_relaunch(config: DictConfig) -> None:
     """End a command that Lightning's `ddp` would start once more on every device, a whole sweep included."""
+    if not isinstance(config.get("trainer"), DictConfig):
+        return
     devices, strategy = config.trainer.get("devices", 1), str(config.trainer.get("strategy", "auto"))
-    local = any(name in config.hydra.launcher._target_ for name in ("basic_launcher", "joblib", "together"))
-    if local and str(devices) != "1" and "spawn" not in strategy:
+    if is_local(config.hydra.launcher._target_) and str(devices) != "1" and "spawn" not in strategy:
         raise SystemExit(
             f"error: trainer.devices: expected 1, or trainer=ddp_cpu or trainer=ddp_gpu, got {devices}: "
             "ddp would start the whole command again on each device"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob
+from hydra.core.override_parser.types import Glob, RangeSweep
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -49,6 +49,35 @@ def count_jobs(overrides: Sequence[str], options: Callable[[str], Sequence[str]]
         else:
             jobs[override.get_key_element()] = 1
     return math.prod(jobs.values())
+
+
+def one_at_a_time(overrides: Sequence[str], options: Callable[[str], Sequence[str]]) -> list[list[str]]:
+    """Jobs of a sweep that have each of its values at least once: all first values, then each other value alone.
+
+    Of a range only the two ends, and of an interval nothing, since only its sweeper knows the values.
+
+    Args:
+        overrides: of the sweep; of two for the same setting, the later one counts.
+        options: gives the options of a config group.
+
+    Returns:
+        The overrides of each job.
+    """
+    choices: dict[str, list[str]] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        value, name = override.value(), override.get_key_element()
+        if isinstance(value, Glob):
+            choices[name] = [f"{name}={option}" for option in value.filter(list(options(override.key_or_group)))]
+        elif override.is_discrete_sweep():
+            given = [f"{name}={text}" for text in override.sweep_string_iterator()]
+            choices[name] = [given[0], given[-1]] if isinstance(value, RangeSweep) and given else given
+        elif not override.is_sweep_override():
+            choices[name] = [str(override.input_line)]
+    first = {name: texts[0] for name, texts in choices.items() if texts}
+    jobs = [list(first.values())]
+    for name in first:
+        jobs += [list({**first, name: text}.values()) for text in dict.fromkeys(choices[name]) if text != first[name]]
+    return jobs
 
 
 def values_of(name: str, overrides: Sequence[str], options: Sequence[str] = ()) -> list[str]:

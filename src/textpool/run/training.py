@@ -1,6 +1,7 @@
 """One run from a configuration to a result: build, fit, test, record."""
 
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -9,12 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import ProgressBar
 from torch.multiprocessing import ProcessRaisedException
 
-from textpool.build import CONTENT, build_classifier, build_data, build_trainer, content, read_checkpoint
+from textpool.build import (
+    CONTENT,
+    Trained,
+    build_callbacks,
+    build_classifier,
+    build_data,
+    build_logger,
+    build_trainer,
+    content,
+    read_checkpoint,
+    whole_names,
+)
 from textpool.checks import integer
 from textpool.classifier import TextClassifier
 from textpool.data import SentenceData
@@ -24,9 +35,11 @@ from textpool.inference import QUIET, class_probabilities, measure, per_class, s
 from textpool.record import PREDICTIONS, RESULT, Result, in_words, sentences_hash, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, changes, claim, finished_before, locked, publish, working_folder
+from textpool.run.preflight import check_settings
 from textpool.run.processes import SameInEachProcess
 from textpool.run.progress import progress_callback
 from textpool.run.provenance import commit, now, versions
+from textpool.run.readings import write_readings
 from textpool.run.vectors import set_vectors
 
 log = logging.getLogger(__name__)
@@ -41,6 +54,10 @@ def fit(trainer: Trainer, classifier: TextClassifier, data: SentenceData, start:
         kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
         if kind == "ValueError":
             raise ValueError(message) from error
+        raise
+    except RuntimeError as error:
+        if "conditioned on metric" in str(error):  # EarlyStopping, with a metric that there is not
+            raise ValueError(f"callbacks: {error}") from error
         raise
     return 1
 
@@ -92,7 +109,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     folder = working_folder(run.folder)
 
     # Build: everything that can be wrong with the settings fails here, before a file of an earlier run is touched.
-    integer("seed", config["seed"], least=0)
+    check_settings(config)
     set_threads(config.get("threads"))
     start = starting_point(config, run.folder)
     seed_everything(config["seed"], verbose=False)
@@ -104,10 +121,10 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         log_once(set_vectors(classifier.model, data, config["vectors"], config["tune_vectors"]), shared=run.shared)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
     checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
-    logger = instantiate(config["logger"], save_dir=folder) if config.get("logger") else None
+    logger = build_logger(config, folder)
     progress = progress_callback(run.name, run.sweep)
     processes = SameInEachProcess(compiled=config.get("compile", False))
-    callbacks = [processes, checkpoint, progress, *instantiate(config.get("callbacks") or {}).values()]
+    callbacks = [processes, checkpoint, progress, *build_callbacks(config)]
     bar = isinstance(progress, ProgressBar)  # with True and no bar among the callbacks, Lightning adds its own
     trainer = build_trainer(
         config,
@@ -124,7 +141,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     if logger is not None and start is not None and hasattr(logger, "continue_after"):
         logger.continue_after(read_checkpoint(start)["epoch"])
     if logger is not None:
-        logger.log_hyperparams(hyperparameters(run.facts, config))
+        with whole_names("logger", config["logger"]):  # it makes its writer only now, with the settings of the section
+            logger.log_hyperparams(hyperparameters(run.facts, config))
     n_train = len(data.splits.train)
     log.info("%s: %s training sentences, %s parameters", run.name, f"{n_train:,}", f"{n_params:,}")
     if run.sweep is None:
@@ -143,6 +161,8 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     best = read_checkpoint(checkpoint.best_model_path)
     classifier.load_state_dict(best["state_dict"])
     metrics = measure(evaluator, classifier, "val", data.val_dataloader())
+    if not math.isfinite(metrics["val/loss"]):
+        raise ValueError(f"val/loss is {metrics['val/loss']} in every epoch: a smaller optimizer.lr may help")
     metrics |= measure(evaluator, classifier, "test", data.test_dataloader())
     probabilities = class_probabilities(evaluator, classifier, data.test_dataloader())
 
@@ -150,6 +170,10 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     targets = data.encoded["test"].labels[: len(probabilities)]
     texts = data.texts("test")[: len(targets)]
     write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), probabilities.tolist(), texts)
+    if not config.get("compile"):
+        write_readings(
+            folder, Trained(classifier, data), probabilities, integer("explain", config.get("explain", 0), least=0)
+        )
     result = Result(
         run=run.name,
         status="ok",
