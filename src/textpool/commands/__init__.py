@@ -10,6 +10,8 @@ COMMANDS = {
     "predict": "classify sentences with a trained checkpoint",
     "evaluate": "measure a trained checkpoint on labelled sentences",
     "explain": "show what each word of a sentence contributes to its class",
+    "filters": "draw what the filters look for, and what the poolings keep of them",
+    "export": "write a trained checkpoint as a file that runs without textpool",
     "lengths": "measure the runs of a study on sentences of other lengths",
     "resemblance": "tell whether a task orders the poolings as a data set does",
     "ceilings": "compute what each pooling can represent on the diagnostic tasks",

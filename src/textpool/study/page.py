@@ -26,6 +26,7 @@ FIGURES = {  # in this order, with what they show
     "against_parameters": "Accuracy against the number of parameters",
     "profile": "Performance profile: the share of runs above each normalized accuracy",
     "words": "What each word of a test sentence contributes to the class that is predicted",
+    "epochs": "What each word of a validation sentence contributes to its class, epoch by epoch",
     "lengths": "Accuracy on test sentences of other lengths",
 }
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from textpool.record import READINGS
-from textpool.study.words import Reading, draw_words
+from textpool.record import EPOCHS, READINGS
+from textpool.study.words import COLOURS, Reading, draw_words
 
 SENTENCES = 4  # of a picture
 MOST_ROWS = 12  # strategies of a picture
@@ -63,6 +65,46 @@ def draw(rows: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Figure]:
             name = "words" if len(found) == 1 else f"words_{data}"
             figures[name] = draw_words([readings for _, readings in sentences], titles)
     return figures
+
+
+def draw_over_epochs(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
+    """Words by epochs: a row of panels for each strategy, a panel for each sentence; None without such runs.
+
+    The colour is the share of a word in all that the words contribute to the logit of the correct class in that epoch.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row, run in first_runs(rows, runs):
+        try:
+            content = json.loads((Path(str(run["folder"])) / EPOCHS).read_text(encoding="utf-8"))
+            for each in content["sentences"]:
+                if np.shape(each["contributions"]) != (len(content["epochs"]), len(each["words"])):
+                    raise ValueError(f"{EPOCHS}: a number for each epoch and word")
+                np.asarray(each["contributions"], dtype=float)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if len(found) < MOST_ROWS:
+            found[row["row"]] = content
+    across = max((len(content["sentences"]) for content in found.values()), default=0)
+    if not across:
+        return None
+    figure = Figure(figsize=(1.2 + 3.4 * across, 0.6 + 2.6 * len(found)), layout="constrained")
+    grid = figure.subplots(len(found), across, squeeze=False)
+    for panels, (name, content) in zip(grid, found.items(), strict=True):
+        for number, axes in enumerate(panels):
+            if number >= len(content["sentences"]):
+                axes.set_visible(False)
+                continue
+            sentence, epochs = content["sentences"][number], content["epochs"]
+            parts = np.asarray(sentence["contributions"], dtype=float)  # (epochs, words)
+            shares = parts / np.maximum(np.abs(parts).sum(1, keepdims=True), 1e-9)
+            limit = max(0.25, float(np.abs(shares).max()))
+            extent = (-0.5, parts.shape[1] - 0.5, epochs[-1] + 0.5, epochs[0] - 0.5)
+            axes.imshow(shares, cmap=COLOURS, vmin=-limit, vmax=limit, aspect="auto", extent=extent)
+            axes.set_xticks(range(parts.shape[1]), sentence["words"], rotation=90, fontsize="x-small")
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_title(f"{name}: {sentence['label']}", fontsize="small", loc="left")
+            axes.set_ylabel("epoch" if number == 0 else "")
+    return figure
 
 
 def first_runs(rows: pd.DataFrame, runs: pd.DataFrame) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:

@@ -135,6 +135,10 @@ def draw(
     of_words = readings.draw(comparison[comparison["mean"].notna()], runs)
     for name, figure in of_words.items():
         figure.suptitle(": ".join(filter(None, (heading, name.removeprefix("words_")))), x=0.01, ha="left")
+    over_epochs = readings.draw_over_epochs(comparison[comparison["mean"].notna()], runs)
+    if over_epochs is not None:
+        over_epochs.suptitle(heading, x=0.01, ha="left")
+        of_words["epochs"] = over_epochs
     pictures |= of_words
     written = figures.write(pictures, folder)
     if written:
