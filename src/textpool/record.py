@@ -16,6 +16,7 @@ CONFIG = "config.yaml"
 FACTS = "facts.json"  # what the run is, from its start on: a run that was killed has no result
 PREDICTIONS = "predictions.csv"
 READINGS = "readings.json"  # what each word of some test sentences contributes to the predicted class
+EPOCHS = "words_over_epochs.json"  # the same of some validation sentences, after each epoch
 REFUSED = "refused.txt"  # why a later run was not let into the folder, or failed without replacing the result in it
 
 
