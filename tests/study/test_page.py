@@ -91,3 +91,10 @@ def test_a_study_without_a_finished_run_has_a_page(tmp_path: Path) -> None:
     write_run(tmp_path / "mine", None)
     page, _ = page_of(tmp_path / "mine")
     assert "k: expected an integer of at least 1, got 0" in page.text
+
+
+def test_the_runs_behind_a_cell_of_the_grid(study: Path) -> None:
+    """The name of the row and the value of each of its runs stand under the pointer."""
+    page, _ = page_of(study)
+    titles = {attrs["title"] for tag, attrs in page.tags if tag == "td" and "title" in attrs}
+    assert titles >= {"max-order: 80.00 %, 81.00 %", "avg-twice: 90.00 %, 90.00 %"}

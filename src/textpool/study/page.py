@@ -162,12 +162,25 @@ def _grid(overview: Grid, comparison: pd.DataFrame) -> str:
     parts = []
     for title, panel in overview.panels.items():
         parts += [f"<h3>{escape(title)}</h3>"] * bool(title)
-        parts.append(_table(tables.grid_cells(overview, panel)))
-    return "".join(parts) + _note(tables.grid_caption(comparison))
+        parts.append(_table(tables.grid_cells(overview, panel), titles=_behind(overview, panel, comparison)))
+    note = f"{tables.grid_caption(comparison)} The runs behind a cell show under the pointer."
+    return "".join(parts) + _note(note)
 
 
-def _table(text: pd.DataFrame, bad: Iterable[int] = ()) -> str:
-    """A table that can be sorted by a click on a heading."""
+def _behind(overview: Grid, panel: pd.DataFrame, comparison: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Strategy and heading of each cell → the name of its row and the value of each of its runs."""
+    found = {}
+    for row in panel.to_dict("records"):
+        heading = overview.headings[overview.columns.index(row[overview.across])]
+        values = [
+            in_words(row["metric"], value).split(" ", 1)[1] for value in comparison.attrs["by_seed"].get(row["row"], [])
+        ]
+        found[str(row["strategy"]), heading] = f"{row['row']}: {', '.join(values)}"
+    return found
+
+
+def _table(text: pd.DataFrame, bad: Iterable[int] = (), titles: Mapping[tuple[str, str], str] | None = None) -> str:
+    """A table that can be sorted by a click on a heading; titles by the first cell and the heading of a cell."""
     names = [str(name) for name in text]
     left = [name in tables.LEFT or not name for name in names]
     kinds = [' class="left"' if each else "" for each in left]
@@ -178,7 +191,11 @@ def _table(text: pd.DataFrame, bad: Iterable[int] = ()) -> str:
     failed = set(bad)
     rows = []
     for number, row in enumerate(text.itertuples(index=False)):
-        cells = "".join(f"<td{kind}>{escape(str(cell))}</td>" for cell, kind in zip(row, kinds, strict=True))
+        told = [(titles or {}).get((str(row[0]), name), "") for name in names]
+        hints = [f' title="{escape(each)}"' if each else "" for each in told]
+        cells = "".join(
+            f"<td{kind}{hint}>{escape(str(cell))}</td>" for cell, kind, hint in zip(row, kinds, hints, strict=True)
+        )
         rows.append(f"<tr{' class=bad' if number in failed else ''}>{cells}</tr>")
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
