@@ -145,9 +145,16 @@ def build_callbacks(config: Mapping[str, Any]) -> list[Callback]:
     return callbacks
 
 
-def build_logger(config: Mapping[str, Any], folder: Path) -> Any:
-    """The logger that the section `logger` describes, for a folder; None where there is none."""
-    return made("logger", config, save_dir=folder) if config.get("logger") else None
+def build_loggers(config: Mapping[str, Any], folder: Path) -> list[Any]:
+    """The loggers that the section `logger` describes, by names of one's own, for the folder of a run.
+
+    Raises:
+        ValueError: if an argument is not allowed, or a package is missing.
+    """
+    chosen = config.get("logger") or {}
+    if not isinstance(chosen, Mapping):
+        raise ValueError(f"logger: expected sections with a name of their own each, got {chosen!r}")
+    return [made(name, chosen, prefix="logger.", save_dir=folder) for name in chosen]
 
 
 def section(name: str, config: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from textpool.run.provenance import commit
 from textpool.run.sweep import SweepProgress
 
 log = logging.getLogger(__name__)
+LOGGED = ("events.out.tfevents.*", "metrics.csv", "hparams.yaml", "wandb")  # by the loggers in a run's folder
 STAGING = ".replacement"  # in a run's folder: the files of a run that is to replace the finished result there
 
 
@@ -138,14 +139,27 @@ def claim(target: Path, run: Run, config: Mapping[str, Any]) -> None:
     if target != run.folder:
         shutil.rmtree(target, ignore_errors=True)
     elif (target / RESULT).exists() or config.get("overwrite"):
-        for old in [*target.glob("events.out.tfevents.*"), *target.glob("checkpoints/*.ckpt")]:
-            old.unlink()  # TensorBoard would show the old run's hyperparameters, and training continue from it
+        for old in [*logged(target), *target.glob("checkpoints/*.ckpt")]:
+            remove(old)  # TensorBoard would show the old run's hyperparameters, and training continue from it
     for name in (RESULT, PREDICTIONS, READINGS, REFUSED):
         (target / name).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
     write_atomic(target / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
     facts = asdict(run.facts) | {"group_hash": group_hash(config, run.facts.follows_seed)}
     write_atomic(target / FACTS, json.dumps(facts, indent=2) + "\n")
+
+
+def logged(folder: Path) -> list[Path]:
+    """What loggers have written into a folder."""
+    return [path for pattern in LOGGED for path in folder.glob(pattern)]
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with what is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def publish(folder: Path) -> None:
@@ -159,10 +173,10 @@ def publish(folder: Path) -> None:
     for checkpoint in staging.glob("checkpoints/*.ckpt"):
         (folder / "checkpoints").mkdir(exist_ok=True)
         checkpoint.replace(folder / "checkpoints" / checkpoint.name)
-    events = list(staging.glob("events.out.tfevents.*"))
-    for old in folder.glob("events.out.tfevents.*") if events else ():
-        old.unlink()
-    for new in events:
+    written = logged(staging)
+    for old in logged(folder) if written else ():
+        remove(old)
+    for new in written:
         new.replace(folder / new.name)
     for name in (CONFIG, FACTS, PREDICTIONS, READINGS, RESULT):
         if (staging / name).exists():

@@ -14,19 +14,13 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
 
+from textpool.run.curves import scalars_of
+
 # The HParams page takes the columns of one run's record for all runs, so every run of a sweep writes the same record.
 # It shows the first five of each kind: hyperparameters sorted by `differs`, then by name; metrics in the order given.
 LAST = ("lr",)  # shown behind what tells runs apart
 METRICS = ("test/acc", "test/f1", "test/loss", "val/best_acc", "val/best_epoch")
 
-# Tags of the learning curves. The Time Series page opens the first two groups in the order of the alphabet, and these
-# are what people open it for; the single values of the test come third.
-TAGS = {
-    "train/acc": "accuracy/train",
-    "val/acc": "accuracy/val",
-    "train/loss": "loss/train",
-    "val/loss": "loss/val",
-}
 ALL_RUNS = {
     "validation": {"accuracy": ["Multiline", ["accuracy/val"]], "loss": ["Multiline", ["loss/val"]]},
     "training": {"accuracy": ["Multiline", ["accuracy/train"]], "loss": ["Multiline", ["loss/train"]]},
@@ -87,10 +81,7 @@ class RunLogger(TensorBoardLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log scalars over epochs counted from 1, or over `step` where Lightning does not name the epoch."""
-        if "epoch" in metrics:
-            step = int(metrics["epoch"]) + 1
-        scalars = {TAGS.get(name, name): value for name, value in metrics.items() if name != "epoch"}
-        super().log_metrics(scalars, step)
+        super().log_metrics(*scalars_of(metrics, step))
 
     @rank_zero_only
     def save(self) -> None:

@@ -20,7 +20,7 @@ from textpool.build import (
     build_callbacks,
     build_classifier,
     build_data,
-    build_logger,
+    build_loggers,
     build_trainer,
     content,
     read_checkpoint,
@@ -121,14 +121,14 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         log_once(set_vectors(classifier.model, data, config["vectors"], config["tune_vectors"]), shared=run.shared)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
     checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
-    logger = build_logger(config, folder)
+    loggers = build_loggers(config, folder)
     progress = progress_callback(run.name, run.sweep)
     processes = SameInEachProcess(compiled=config.get("compile", False))
     callbacks = [processes, checkpoint, progress, *build_callbacks(config)]
     bar = isinstance(progress, ProgressBar)  # with True and no bar among the callbacks, Lightning adds its own
     trainer = build_trainer(
         config,
-        logger=logger or False,
+        logger=loggers or False,
         callbacks=callbacks,
         enable_progress_bar=bar,
         use_distributed_sampler=False,  # each process validates all sentences, none of them twice
@@ -137,11 +137,12 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     evaluator = build_trainer(config, **QUIET, devices=1, num_nodes=1, strategy="auto")
 
     # Fit
-    claim(folder, run, config)
-    if logger is not None and start is not None and hasattr(logger, "continue_after"):
-        logger.continue_after(read_checkpoint(start)["epoch"])
-    if logger is not None:
-        with whole_names("logger", config["logger"]):  # it makes its writer only now, with the settings of the section
+    claim(folder, run, config, anew=start is None)
+    for name, logger in zip(config.get("logger") or {}, loggers, strict=True):
+        if start is not None and hasattr(logger, "continue_after"):
+            logger.continue_after(read_checkpoint(start)["epoch"])
+        # it makes its writer only now, with the settings of the section
+        with whole_names(f"logger.{name}", config["logger"][name]):
             logger.log_hyperparams(hyperparameters(run.facts, config))
     n_train = len(data.splits.train)
     log.info("%s: %s training sentences, %s parameters", run.name, f"{n_train:,}", f"{n_params:,}")
@@ -208,9 +209,9 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         commit=code,
         versions=versions(),
     )
-    if logger is not None:
-        tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
-        best_epoch = {"val/best_acc": metrics["val/acc"], "val/best_epoch": result.best_epoch}
+    tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
+    best_epoch = {"val/best_acc": metrics["val/acc"], "val/best_epoch": result.best_epoch}
+    for logger in loggers:
         logger.log_metrics(tested | best_epoch, step=result.best_epoch)
         logger.finalize("finished")
     result.write(folder)
@@ -225,10 +226,15 @@ def starting_point(config: Mapping[str, Any], folder: Path) -> Path | None:
     """
     own = folder / "checkpoints" / "last.ckpt"
     interrupted = own.exists() and not (folder / RESULT).exists()  # a run that failed starts anew
+    steps = config["trainer"].get("max_steps", -1)
     if interrupted and not config.get("overwrite"):
-        return own
+        if steps == -1:
+            return own
+        log.warning("%s was interrupted and starts anew, because of trainer.max_steps", folder.name)
     if not config.get("resume"):
         return None
+    if steps != -1:  # Lightning ends a resumed training in the middle of a hook
+        raise ValueError(f"resume: expected trainer.max_epochs alone, got trainer.max_steps={steps} beside it")
     path = Path(config["resume"])
     if path.resolve().is_relative_to(folder.resolve()) and working_folder(folder) == folder:
         raise ValueError(f"resume: {path} lies in the folder of this run, which starts anew: choose another study=…")
