@@ -8,10 +8,12 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,14 +22,30 @@ SERVER.set_forkserver_preload(["textpool.run.training", "textpool.study.report",
 Done = subprocess.CompletedProcess[str]
 
 
-def run(script: Path, arguments: Sequence[str], cwd: Path, stdin: str = "", **environment: str) -> Done:
-    """Run a script to its end, with some variables in addition to the environment of this process."""
+def run(
+    script: Path,
+    arguments: Sequence[str],
+    cwd: Path,
+    stdin: str = "",
+    end_when: Callable[[], bool] | None = None,
+    signum: int = signal.SIGTERM,
+    **environment: str,
+) -> Done:
+    """Run a script to its end, with some variables in addition to the environment of this process.
+
+    With `end_when`, the process gets a signal as soon as that is true.
+    """
     with TemporaryDirectory() as folder:
         files = [str(Path(folder, name)) for name in ("stdin", "stdout", "stderr")]
         Path(files[0]).write_text(stdin, encoding="utf-8")
         work = (str(script), list(arguments), str(cwd), files, {**os.environ, **environment})
         process = SERVER.Process(target=_be, args=work)
         process.start()
+        while end_when is not None and process.is_alive():
+            if end_when():
+                os.kill(process.pid or 0, signum)
+                break
+            time.sleep(0.02)
         process.join()
         texts = [Path(file).read_text(encoding="utf-8") for file in files[1:]]
         return Done([str(script), *arguments], process.exitcode or 0, *texts)  # negative: ended by a signal

@@ -131,6 +131,9 @@ def test_a_resumed_run_is_the_uninterrupted_run(config: Compose, tmp_path: Path)
         ("scheduler=plateau", "scheduler.patience=0", "monitor=val/acc"),
         ("scheduler=cosine", "scheduler.T_max=9"),
         ("callbacks=early_stopping", "callbacks.early_stopping.patience=2"),
+        ("data.num_workers=1",),
+        ("+trainer.check_val_every_n_epoch=2",),
+        ("+trainer.val_check_interval=0.5",),
     ],
 )
 def test_a_run_killed_between_two_epochs_is_the_uninterrupted_run(
@@ -151,8 +154,12 @@ def test_a_run_killed_between_two_epochs_is_the_uninterrupted_run(
     assert continued.history == whole.history
     one, other = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("whole", "killed"))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    events = EventAccumulator(str(folder)).Reload()
-    assert [event.step for event in events.Scalars("loss/val")] == list(range(1, len(whole.history["val/loss"]) + 1))
+    steps, expected = (
+        [event.step for event in EventAccumulator(str(tmp_path / name)).Reload().Scalars("loss/val")]
+        for name in ("killed", "whole")
+    )
+    assert steps == expected
+    assert len(steps) == len(whole.history["val/loss"])
 
 
 class KilledError(Exception):
@@ -160,13 +167,28 @@ class KilledError(Exception):
 
 
 def kill_in_epoch(number: int) -> Callable[..., None]:
-    """A hook that raises in this epoch, counted from 1."""
+    """The hook `on_train_epoch_end` that raises after its work in this epoch, counted from 1."""
+    original = BestCheckpoint.on_train_epoch_end
 
     def hook(callback: BestCheckpoint, trainer: Trainer, module: LightningModule) -> None:
+        original(callback, trainer, module)
         if trainer.current_epoch + 1 == number:
             raise KilledError
 
     return hook
+
+
+def test_a_number_of_steps_is_no_end_of_a_resumed_run(config: Compose, tmp_path: Path) -> None:
+    """`max_steps` counts otherwise in a resumed training: it is refused, and a run that was killed starts anew."""
+    whole = run(config, tmp_path / "max", "+trainer.max_steps=5")
+    assert len(whole.history["train/loss"]) == 2
+    checkpoint = tmp_path / "max" / "checkpoints" / "last.ckpt"
+    with pytest.raises(ValueError, match=r"^resume: expected trainer\.max_epochs alone, got trainer\.max_steps=9"):
+        run(config, tmp_path / "other", "+trainer.max_steps=9", f"resume='{checkpoint}'")
+    (tmp_path / "max" / "result.json").unlink()
+    again = run(config, tmp_path / "max", "+trainer.max_steps=5")
+    assert (again.history, numbers(again)) == (whole.history, numbers(whole))
+    assert len(list((tmp_path / "max").glob("events.out.tfevents.*"))) == 1
 
 
 def test_last_ckpt_is_the_last_epoch(config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

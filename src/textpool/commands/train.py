@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
+from typing import Any, NoReturn
 
 import hydra
 from omegaconf import DictConfig
@@ -27,8 +29,18 @@ def train(config: DictConfig) -> float | None:
     return result.metrics.get(config.monitor)
 
 
+TERMINATED = 128 + signal.SIGTERM  # the exit status by the convention of shells
+
+
+def terminate(signum: int, frame: Any) -> NoReturn:
+    """End as after Ctrl-C, but with a status of its own; a second signal kills the process at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise SystemExit(TERMINATED)
+
+
 def main() -> None:
     """Run the command line."""
+    signal.signal(signal.SIGTERM, terminate)  # of a scheduler; Lightning would stop in its next step, with status 0
     try:
         try:
             check_command(sys.argv[1:], CONF)
@@ -38,10 +50,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, SystemExit) as error:
-        if not is_interruption(error):
+        terminated = isinstance(error, SystemExit) and error.code == TERMINATED
+        if not terminated and not is_interruption(error):
             raise
-        say_interrupted()
+        say_interrupted("terminated" if terminated else "interrupted")
         logging.disable()  # if its import is interrupted, torch logs statistics at the end
-        sys.exit(130)
+        sys.exit(TERMINATED if terminated else 130)
     finally:
         report_if_interrupted()

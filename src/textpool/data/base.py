@@ -201,6 +201,8 @@ class SentenceData(LightningDataModule, ABC):
             seed=self.shuffle_seed << 20,
             batch_size=self.batch_size if self.bucket else None,
         )
+        if self.trainer:  # Lightning tells it only after the worker processes have been given their first sentences
+            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         return self.loader(dataset, sampler, self.share_of_batch(processes))
 
     def share_of_batch(self, processes: int) -> int:

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from textpool.checks import switch
 from textpool.facts import Facts, differences, group_hash
-from textpool.record import CONFIG, FACTS, PREDICTIONS, READINGS, REFUSED, RESULT, Result, write_atomic
+from textpool.record import CONFIG, EPOCHS, FACTS, PREDICTIONS, READINGS, REFUSED, RESULT, Result, write_atomic
 from textpool.run.provenance import commit
 from textpool.run.sweep import SweepProgress
 
@@ -130,18 +130,18 @@ def staging_folder(folder: Path) -> Path:
     return folder / STAGING / folder.name
 
 
-def claim(target: Path, run: Run, config: Mapping[str, Any]) -> None:
+def claim(target: Path, run: Run, config: Mapping[str, Any], anew: bool = False) -> None:
     """Prepare a working folder for a run, and write what the run is.
 
-    An interrupted run keeps its checkpoints, from which it continues; one that failed, or that is to be replaced,
-    starts anew.
+    An interrupted run keeps its checkpoints, from which it continues, unless it starts `anew`; so does one that failed,
+    or that is to be replaced.
     """
     if target != run.folder:
         shutil.rmtree(target, ignore_errors=True)
-    elif (target / RESULT).exists() or config.get("overwrite"):
+    elif anew or (target / RESULT).exists() or config.get("overwrite"):
         for old in [*logged(target), *target.glob("checkpoints/*.ckpt")]:
             remove(old)  # TensorBoard would show the old run's hyperparameters, and training continue from it
-    for name in (RESULT, PREDICTIONS, READINGS, REFUSED):
+    for name in (RESULT, PREDICTIONS, READINGS, EPOCHS, REFUSED):
         (target / name).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
     write_atomic(target / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
@@ -178,7 +178,7 @@ def publish(folder: Path) -> None:
         remove(old)
     for new in written:
         new.replace(folder / new.name)
-    for name in (CONFIG, FACTS, PREDICTIONS, READINGS, RESULT):
+    for name in (CONFIG, FACTS, PREDICTIONS, READINGS, EPOCHS, RESULT):
         if (staging / name).exists():
             (staging / name).replace(folder / name)
     (folder / REFUSED).unlink(missing_ok=True)

@@ -95,10 +95,10 @@ def is_interruption(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
 
 
-def say_interrupted() -> None:
-    """Say in one line how the interrupted command continues; a second call does nothing."""
+def say_interrupted(what: str = "interrupted") -> None:
+    """Say in one line how the command that was interrupted continues; a second call does nothing."""
     if CONTINUE:
-        print(f"\ninterrupted{CONTINUE.pop()}", file=sys.stderr)
+        print(f"\n{what}{CONTINUE.pop()}", file=sys.stderr)
 
 
 def report_if_interrupted() -> None:
