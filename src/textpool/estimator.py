@@ -47,7 +47,7 @@ class TextPoolClassifier:
         pooling: name of a file in conf/pooling, such as "kmax"; or a class or function that makes a pooling from a
             number of channels, such as `partial(KMax, k=5)`.
         k: number of kept values, if `pooling` is a name and the strategy has this setting.
-        embedding_dim: see `TextCNN`; likewise `kernel_sizes`, `n_filters` and `dropout`.
+        embedding_dim: see `TextCNN`; likewise `kernel_sizes`, `n_filters`, `dropout` and `embedding_range`.
         kernel_sizes: sizes of the convolution kernels, in words.
         n_filters: number of filters per kernel size.
         dropout: fraction of the pooled values that are set to 0 in training.
@@ -83,10 +83,11 @@ class TextPoolClassifier:
         *,
         pooling: str | MakePooling = "max",
         k: int = 3,
-        embedding_dim: int = 32,
-        kernel_sizes: Sequence[int] = (2, 3, 4),
-        n_filters: int = 32,
-        dropout: float = 0.3,
+        embedding_dim: int = 100,
+        kernel_sizes: Sequence[int] = (3, 4, 5),
+        n_filters: int = 100,
+        dropout: float = 0.5,
+        embedding_range: float | None = 0.25,
         tokens: str = "words",
         lowercase: bool = True,
         min_freq: int = 2,
@@ -107,6 +108,7 @@ class TextPoolClassifier:
         self.kernel_sizes = kernel_sizes
         self.n_filters = n_filters
         self.dropout = dropout
+        self.embedding_range = embedding_range
         self.tokens = tokens
         self.lowercase = lowercase
         self.min_freq = min_freq
@@ -322,7 +324,7 @@ def fit(
 def _configuration(settings: dict[str, Any]) -> dict[str, Any]:
     """The sections of a run's configuration that a checkpoint needs; `pooling` is None if it cannot be named."""
     of_data = ("val_fraction", "tokens", "lowercase", "min_freq", "max_size", "max_length", "batch_size")
-    of_model = ("embedding_dim", "kernel_sizes", "n_filters", "dropout")
+    of_model = ("embedding_dim", "kernel_sizes", "n_filters", "dropout", "embedding_range")
     seed, pooling = settings["random_state"], settings["pooling"]
     data = {name: settings[name] for name in of_data} | {"seed": seed, "shuffle_seed": seed}
     return {

@@ -172,6 +172,8 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
     others = [name for name in (*others, *(["study"] if "study" in rows.attrs["factors"] else [])) if name != setting]
     differing = [name for name in others if rows[name].nunique(dropna=False) > 1]
     panels = list(rows.groupby(differing, sort=False, dropna=False)) if differing else [((), rows)]
+    telling = [name for name in differing if rows[name].nunique(dropna=False) == len(panels)]
+    told = [next((name for name in ("data", "study", *telling) if name in telling), "")] if telling else differing
     strategies, values = list(dict.fromkeys(rows["strategy"])), list(dict.fromkeys(rows[setting]))
     across = min(len(panels), 4)
     down = -(-len(panels) // across)
@@ -186,9 +188,8 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
                 place = strategies.index(row["strategy"]) + shift
                 _point(axes, row, place, COLOURS[number % 7], MARKERS[number % 7], label=label)
                 label = ""
-        words = [
-            setting_in_words(name, value, rows.attrs["factors"]) for name, value in zip(differing, key, strict=True)
-        ]
+        values_of = dict(zip(differing, key if differing else (), strict=True))
+        words = [setting_in_words(name, values_of[name], rows.attrs["factors"], ("data", "study")) for name in told]
         axes.set_title(", ".join(words), fontsize="small")
         axes.set_yticks(range(len(strategies)), strategies)
         axes.set_ylim(len(strategies) - 0.5, -0.5)
