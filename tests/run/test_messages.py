@@ -125,7 +125,7 @@ def test_an_option_that_is_not_there(command: str) -> None:
         "hydra.mode=MULTIRUN pooling=max,avg",
         "+trainer.precision=bf16-mixed +trainer.strategy=ddp_spawn trainer.devices=2",
         "scheduler=plateau +scheduler.threshold=0.1",
-        "+logger.flush_secs=3",
+        "+logger.tensorboard.flush_secs=3",
         "++trainer.max_epochs=3 ++trainer.fast_dev_run=true",
         "~logger ~trainer.accelerator",
         "+callbacks.mine._target_=lightning.pytorch.callbacks.Timer",
