@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import Compose, compose_config, facts_of_command
 
-from textpool.build import build_classifier, build_data, content
+from textpool.build import build_classifier, build_data, content, load
 from textpool.commands import evaluate, predict
+from textpool.explain import explain
 from textpool.inference import Prediction
 from textpool.run.folder import Run
 from textpool.run.training import train
@@ -101,6 +103,65 @@ def test_sentences_are_read_as_they_are_classified(run, call, monkeypatch):
     out, _ = call(predict, run)
     assert len(out) == 5000
     assert classified == [1024, 2048, 3072, 4096, 5000]
+
+
+def learn(run: Path) -> None:
+    """Let the classifier of a run read something: its linear layer gets random weights."""
+    path = run / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["state_dict"]["model.linear.weight"].normal_(generator=torch.Generator().manual_seed(0))
+    torch.save(checkpoint, path)
+
+
+def test_words_are_explained(run, call, tmp_path):
+    """With numbers that are those of `explain`, of arguments, of a file and as JSON; class and probability stay."""
+    learn(run)
+    sentences = ["a good film", "bad"]
+    (tmp_path / "lines.txt").write_text("\n".join(sentences))
+    out, err = call(predict, run, "--explain", "--file", tmp_path / "lines.txt")
+    assert call(predict, run, "--explain", *sentences) == (out, err) == (out, "")
+    for line, found in zip(out, explain(load(run / "checkpoints" / "best.ckpt"), sentences), strict=True):
+        words = " ".join(f"{word}{share:+.2f}" for word, share in zip(found.words, found.contributions, strict=True))
+        assert line == f"{found.label}\t{found.probability:.4f}\t{words}"
+        assert len({*found.contributions}) == len(found.words)
+    (as_json,), _ = call(predict, run, "--explain", "--json", "a good film")
+    content = json.loads(as_json)
+    assert content["words"] == ["a", "good", "film"]
+    assert sum(content["contributions"]) + content["bias"] == pytest.approx(content["logit"], abs=1e-4)
+
+
+def test_words_have_colours_on_a_terminal(run, call, monkeypatch):
+    """Blue for the class, orange against it, the more the larger the contribution; numbers with NO_COLOR."""
+    learn(run)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    (found,) = explain(load(run / "checkpoints" / "best.ckpt"), ["a good film"])
+    (line,), _ = call(predict, run, "--explain", "a good film")
+    colours = re.findall(r"\x1b\[48;2;(\d+);(\d+);(\d+)m\x1b\[38;2;[\d;]+m(\w+)\x1b\[0m", line)
+    assert [word for *_, word in colours] == ["a", "good", "film"]
+    for (red, _, blue, _), share in zip(colours, found.contributions, strict=True):
+        assert (int(blue) > int(red)) == (share > 0)
+    strongest = max(zip(map(abs, found.contributions), colours, strict=True))[1]
+    assert strongest[:3] in (("0", "114", "178"), ("213", "94", "0"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    (line,), _ = call(predict, run, "--explain", "a good film")
+    assert line.endswith(f"film{found.contributions[2]:+.2f}")
+
+
+def test_a_stream_is_explained_line_by_line(run, call, monkeypatch):
+    """Each sentence before the next one is read."""
+    asked, explained = [], []
+
+    def lines():
+        for number in range(3):
+            asked.append(number)
+            yield "a film\n"
+
+    monkeypatch.setattr("sys.stdin", lines())
+    found = explain(load(run / "checkpoints" / "best.ckpt"), ["a film"])
+    monkeypatch.setattr("textpool.explain.explain", lambda *_: explained.append(len(asked)) or found)
+    out, _ = call(predict, run, "--explain")
+    assert len(out) == 3
+    assert explained == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

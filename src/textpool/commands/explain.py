@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def main() -> None:
                 if arguments.json:
                     print(json.dumps(as_json(found) | ({"checkpoint": name} if len(trained) > 1 else {})))
                 else:
-                    print(in_colours(found, name if len(trained) > 1 else ""))
+                    print(line_of(found, name if len(trained) > 1 else ""))
         if arguments.figure:
             draw(drawn, arguments.figure)
     except ValueError as error:
@@ -92,15 +93,22 @@ def as_json(found: "Explanation") -> dict[str, object]:
     return {**found._asdict(), "gap": found.gap}
 
 
-def in_colours(found: "Explanation", name: str = "") -> str:
-    """A line of words for a terminal, the more colour the larger the contribution; elsewhere with numbers."""
+def line_of(found: "Explanation", name: str = "") -> str:
+    """A line with the class, its probability, the words with their contributions, and what they add up to."""
     head = f"{name + ': ' if name else ''}{found.label} {found.probability:.1%}"
-    if not sys.stdout.isatty():
-        words = " ".join(f"{word}{share:+.2f}" for word, share in zip(found.words, found.contributions, strict=True))
-        return f"{head}  {words}  (biases {found.bias:+.2f}, logit {found.logit:+.2f})"
+    return f"{head}  {words_of(found)}  (biases {found.bias:+.2f}, logit {found.logit:+.2f})"
+
+
+def words_of(found: "Explanation") -> str:
+    """The words on a terminal, the more colour the larger the contribution; elsewhere with the numbers.
+
+    The environment variable NO_COLOR asks for numbers on a terminal too (https://no-color.org).
+    """
+    pairs = list(zip(found.words, found.contributions, strict=True))
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return " ".join(f"{word}{share:+.2f}" for word, share in pairs)
     largest = max((abs(share) for share in found.contributions), default=0.0) or 1.0
-    words = [shaded(word, share / largest) for word, share in zip(found.words, found.contributions, strict=True)]
-    return f"{head}  {' '.join(words)}  (biases {found.bias:+.2f}, logit {found.logit:+.2f})"
+    return " ".join(shaded(word, share / largest) for word, share in pairs)
 
 
 def shaded(word: str, share: float) -> str:

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textpool.commands.explain import words_of
+
 if TYPE_CHECKING:
     from textpool.build import Trained
+    from textpool.explain import Explanation
     from textpool.inference import Prediction
 
 MOST_WORDS = 10  # so many unknown words are shown
@@ -47,6 +50,12 @@ def main() -> None:
         "sentence; without it, a note on standard error counts them",
     )
     parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show what each word contributes to the logit of its class: on a terminal by colours, blue for the class "
+        "and orange against it, elsewhere or with NO_COLOR by numbers behind the words; slower",
+    )
+    parser.add_argument(
         "--allow", action="append", default=[], metavar="MODULE", help="a module of yours that the checkpoint may use"
     )
     arguments = parser.parse_intermixed_args()  # an option may stand between the two positional ones
@@ -73,15 +82,20 @@ def main() -> None:
 
 def classify(trained: "Trained", sentences: Iterable[str], arguments: argparse.Namespace) -> None:
     """Print the classes of sentences, and then a note about unknown words."""
+    from textpool.explain import explain
     from textpool.inference import predict, unknown_words
 
+    # somebody who types, or follows the words of a stream, sees each sentence at once
+    typed = not arguments.file and not arguments.sentences and getattr(sys.stdin, "isatty", bool)()
+    at_once = 1 if arguments.explain or typed else AT_ONCE
     counts: Counter[str] = Counter()
     n, affected, remaining = 0, 0, iter(sentences)
     progress = Progress()
-    while some := list(itertools.islice(remaining, AT_ONCE)):
+    while some := list(itertools.islice(remaining, at_once)):
         unknown = unknown_words(trained.data, some)
-        for sentence, words, prediction in zip(some, unknown, predict(trained, some), strict=True):
-            print(shown(sentence, words, prediction, arguments))
+        explained = explain(trained, some) if arguments.explain else [None] * len(some)
+        for given in zip(some, unknown, predict(trained, some), explained, strict=True):
+            print(shown(*given, arguments), flush=at_once == 1)
         n += len(some)
         affected += sum(map(bool, unknown))
         counts.update(word for words in unknown for word in words if word in counts or len(counts) < MOST_COUNTED)
@@ -91,17 +105,25 @@ def classify(trained: "Trained", sentences: Iterable[str], arguments: argparse.N
         print(note(counts, affected, n), file=sys.stderr)
 
 
-def shown(sentence: str, unknown: list[str], prediction: "Prediction", arguments: argparse.Namespace) -> str:
+def shown(
+    sentence: str,
+    unknown: list[str],
+    prediction: "Prediction",
+    explained: "Explanation | None",
+    arguments: argparse.Namespace,
+) -> str:
     """The line of a sentence."""
     if arguments.json:
         found = {"sentence": sentence, "label": prediction.label, "probabilities": prediction.probabilities}
+        if explained is not None:
+            found |= {name: getattr(explained, name) for name in ("words", "contributions", "bias", "logit")}
         return json.dumps(found | {"unknown": unknown}, ensure_ascii=False)
     columns = [prediction.label, f"{prediction.probabilities[prediction.label]:.4f}"]
     if arguments.probabilities:
         columns += [f"{label}={probability:.4f}" for label, probability in prediction.probabilities.items()]
     if arguments.unknown:
         columns.append("unknown=" + " ".join(unknown))
-    return "\t".join([*columns, sentence])
+    return "\t".join([*columns, sentence if explained is None else words_of(explained)])
 
 
 def lines_of(path: Path | None, encoding: str) -> Iterator[str]:
