@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from hydra.errors import InstantiationException
@@ -263,13 +263,32 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such file: expected a checkpoint such as logs/first/max/checkpoints/best.ckpt")
+    check_whole(Path(path))
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if {"config", "vocabulary", "labels"} <= set(checkpoint[CONTENT]) and "state_dict" in checkpoint:
             return checkpoint
-    except (UnpicklingError, KeyError, TypeError, EOFError, RuntimeError, OSError) as error:
+    except Exception as error:  # whatever reading another file raises
         raise ValueError(f"{path}: not a checkpoint of textpool ({type(error).__name__})") from error
     raise ValueError(f"{path}: not a checkpoint of textpool")
+
+
+def check_whole(path: Path) -> None:
+    """Compare the content of a checkpoint with the checksums (CRC-32) that it holds, which torch writes but ignores.
+
+    Raises:
+        ValueError: if the file is damaged: empty, cut, or changed by as much as one bit.
+    """
+    try:
+        with ZipFile(path) as parts:
+            damaged = parts.testzip()
+    except BadZipFile as error:
+        reason = str(error).rstrip(".") if path.stat().st_size else "the file is empty"
+        raise ValueError(f"{path}: not a checkpoint of textpool, or damaged: {reason}") from error
+    except Exception as error:  # whatever a changed header makes zipfile raise
+        raise ValueError(f"{path}: not a checkpoint of textpool, or damaged ({type(error).__name__})") from error
+    if damaged is not None:
+        raise ValueError(f"{path}: damaged: {damaged} does not have its checksum")
 
 
 def load(path: str | Path, allow: Sequence[str] = ()) -> Trained:
@@ -293,12 +312,15 @@ def load(path: str | Path, allow: Sequence[str] = ()) -> Trained:
         data.restore(checkpoint[CONTENT]["vocabulary"], checkpoint[CONTENT]["labels"])
         classifier = TextClassifier(build_model(config, data), len(data.labels), ADAM)
         classifier.load_state_dict(checkpoint["state_dict"])
-    except InstantiationException as error:
-        raise ValueError(f"{path}: {error.__cause__ or error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        broken = [name for name, weight in classifier.state_dict().items() if not weight.isfinite().all()]
+        if broken:
+            raise ValueError(f"the weights {broken[0]} are not finite: train again, with a smaller optimizer.lr")
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except RuntimeError as error:
         raise ValueError(f"{path}: the weights do not fit the model: {error}") from error
+    except Exception as error:  # content of other types than a run writes
+        raise ValueError(f"{path}: not a checkpoint of textpool ({type(error).__name__}: {error})") from error
     return Trained(classifier.eval(), data)
 
 

@@ -139,14 +139,8 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 def bring_best(start: Path, folder: Path) -> None:
-    """Copy the best checkpoint that stands beside the one that a run starts from: no later epoch may be better.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    best = start.parent / "best.ckpt"
-    if not best.exists():
-        raise ValueError(f"resume: expected best.ckpt beside {start}: it is the best epoch of the run so far")
+    """Copy the best checkpoint that stands beside the one that a run starts from: no later epoch may be better."""
+    best = start.with_name("best.ckpt")
     if best.resolve() != (folder / "best.ckpt").resolve():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(best, folder / "best.ckpt")

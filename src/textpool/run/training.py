@@ -43,6 +43,7 @@ from textpool.run.readings import write_readings
 from textpool.run.vectors import set_vectors
 
 log = logging.getLogger(__name__)
+STATE = ("epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers")  # of a training
 DEFAULT_THREADS = torch.get_num_threads()
 
 
@@ -228,9 +229,14 @@ def starting_point(config: Mapping[str, Any], folder: Path) -> Path | None:
     interrupted = own.exists() and not (folder / RESULT).exists()  # a run that failed starts anew
     steps = config["trainer"].get("max_steps", -1)
     if interrupted and not config.get("overwrite"):
-        if steps == -1:
+        try:
+            if steps != -1:
+                raise ValueError("trainer.max_steps counts otherwise in a training that continues")
+            check_start(own, config)
+        except ValueError as error:
+            log.warning("%s was interrupted and starts anew: %s", folder.name, error)
+        else:
             return own
-        log.warning("%s was interrupted and starts anew, because of trainer.max_steps", folder.name)
     if not config.get("resume"):
         return None
     if steps != -1:  # Lightning ends a resumed training in the middle of a hook
@@ -238,12 +244,30 @@ def starting_point(config: Mapping[str, Any], folder: Path) -> Path | None:
     path = Path(config["resume"])
     if path.resolve().is_relative_to(folder.resolve()) and working_folder(folder) == folder:
         raise ValueError(f"resume: {path} lies in the folder of this run, which starts anew: choose another study=…")
-    before = read_checkpoint(path)[CONTENT]["config"]
+    check_start(path, config)
+    return path
+
+
+def check_start(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint from which a run with these settings cannot continue.
+
+    Raises:
+        ValueError: if it or the best.ckpt beside it is damaged, or it is of a run with other settings than those of
+            the trainer.
+    """
+    checkpoint = read_checkpoint(path)
+    missing = [name for name in STATE if name not in checkpoint]
+    if missing:
+        raise ValueError(f"{path}: not the state of a training: it holds no {missing[0]}")
+    before = checkpoint[CONTENT]["config"]
     fixed = [change for change in changes(before, config) if not change.startswith("trainer.")]
     if fixed:
         got = "; ".join(fixed[:5])
         raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {got}")
-    return path
+    best = path.with_name("best.ckpt")
+    if not best.exists():
+        raise ValueError(f"resume: expected best.ckpt beside {path}: it is the best epoch of the run so far")
+    read_checkpoint(best)
 
 
 def set_threads(threads: Any) -> None:
