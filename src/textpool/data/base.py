@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from textpool.checks import integer, one_of, switch
 from textpool.data.batches import Batch, EncodedSentences, SharedSampler, identity_collate
-from textpool.data.reading import FileOptions, read_file
+from textpool.data.reading import FileOptions, Refuse, fail, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 EVALUATION_TOKENS = 2**16  # of a batch of the validation or the test split, padding included, unless batch_size is more
@@ -156,11 +156,13 @@ class SentenceData(LightningDataModule, ABC):
         frequent = Counter(sentence.label for sentence in self.splits.train).most_common(1)[0][0]
         return sum(sentence.label == frequent for sentence in self.splits.test) / len(self.splits.test)
 
-    def read(self, path: str, **options: str | None) -> list[Sentence]:
+    def read(self, path: str, refuse: Refuse = fail, **options: str | None) -> list[Sentence]:
         """Read and tokenise the labelled sentences of a file.
 
         Args:
             path: path of the file.
+            refuse: gets a message about each line that cannot be read, which is then left out; by default the first
+                one ends the reading.
             **options: fields of `FileOptions` that replace those of `file_options`; None: the stored field is used.
 
         Raises:
@@ -168,11 +170,14 @@ class SentenceData(LightningDataModule, ABC):
         """
         given = {name: value for name, value in options.items() if value is not None}
         sentences = []
-        for text, label, line in read_file(path, replace(self.file_options, **given)):
-            if label not in self.labels:
+        for text, label, line in read_file(path, replace(self.file_options, **given), refuse):
+            if label in self.labels:
+                sentences.append(Sentence(self.tokenize(text), label))
+            else:
                 known = ", ".join(map(repr, self.labels[:10]))
-                raise ValueError(f"{path}:{line}: label {label!r} is none of the classifier's: {known}")
-            sentences.append(Sentence(self.tokenize(text), label))
+                refuse(f"{path}:{line}: label {label!r} is none of the classifier's: {known}")
+        if not sentences:
+            raise ValueError(f"{path}: expected at least one sentence that can be read")
         return sentences
 
     def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:

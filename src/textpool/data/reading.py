@@ -14,6 +14,18 @@ from textpool.checks import one_of
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}  # names, since these characters need quotes in a shell
 
 
+Refuse = Callable[[str], None]  # what happens with the message about a line that cannot be read
+
+
+def fail(message: str) -> None:
+    """End the reading of a file at a line that cannot be read.
+
+    Raises:
+        ValueError: with the message.
+    """
+    raise ValueError(message)
+
+
 class LabelledText(NamedTuple):
     """A text and its label, with the number of the line in which they start in the file."""
 
@@ -67,23 +79,40 @@ class FileOptions:
                 )
 
 
-def read_file(path: str, options: FileOptions) -> list[LabelledText]:
+def read_file(path: str, options: FileOptions, refuse: Refuse = fail) -> list[LabelledText]:
     """Read the labelled texts of a file, in their order.
+
+    Args:
+        path: of the file.
+        options: how to read it.
+        refuse: gets a message about each line that cannot be read, which is then left out; by default the first one
+            ends the reading.
 
     Raises:
         ValueError: if the file cannot be read with these options; the message names the file, the line and what to do.
     """
-    content = _decode(path, options.encoding)
+    content = _decode(path, options.encoding, refuse)
     format = options.format or Path(path).suffix.lstrip(".").lower()
     if format not in FORMATS:
         raise ValueError(f"{path}: unknown file extension {format!r}: set data.format to one of {', '.join(FORMATS)}")
-    texts = list(FORMATS[format](path, content, options))
+    texts = list(FORMATS[format](path, content, options, refuse))
+    if "\ufffd" in content and refuse is not fail:
+        texts = [text for text in texts if _is_whole(path, text, options.encoding, refuse)]
     if not texts:
         raise ValueError(f"{path}: the file holds no sentence: expected at least one line with a label")
     return texts
 
 
-def _decode(path: str, encoding: str) -> str:
+def _is_whole(path: str, text: LabelledText, encoding: str, refuse: Refuse) -> bool:
+    """Whether all of a text and its label could be decoded."""
+    if "\ufffd" in text.text + text.label:
+        refuse(f"{path}:{text.line}: not in the encoding {encoding}")
+        return False
+    return True
+
+
+def _decode(path: str, encoding: str, refuse: Refuse) -> str:
+    """The content of a file; what cannot be decoded is U+FFFD, where `refuse` does not end the reading."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -98,10 +127,13 @@ def _decode(path: str, encoding: str) -> str:
     except UnicodeDecodeError as error:
         # in `error.object`, not in `content`: some codecs remove the byte order mark before they decode
         line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(
+        message = (
             f"{path}:{line}: byte 0x{error.object[error.start]:02x} is not {encoding}: "
             "set data.encoding to the file's encoding, such as iso-8859-1 or cp1252"
-        ) from None
+        )
+    if refuse is fail:
+        fail(message)
+    return content.decode(encoding, "replace").removeprefix("\ufeff")
 
 
 def _lines(content: str) -> Iterator[tuple[int, str]]:
@@ -114,53 +146,64 @@ def _lines(content: str) -> Iterator[tuple[int, str]]:
         yield number, line.removesuffix("\r")
 
 
-def _read_labelled_lines(path: str, content: str, options: FileOptions) -> Iterator[LabelledText]:
+def _read_labelled_lines(path: str, content: str, options: FileOptions, refuse: Refuse) -> Iterator[LabelledText]:
     if not content.strip():
         return
     for number, line in _lines(content):
         if not line or line[0].isspace():
-            raise ValueError(f"{path}:{number}: line without a label: expected «label sentence», got {line[:40]!r}")
+            refuse(f"{path}:{number}: line without a label: expected «label sentence», got {line[:40]!r}")
+            continue
         label, *rest = line.split(None, 1)
         yield LabelledText(rest[0] if rest else "", label, number)
 
 
 def _read_table(
-    path: str, content: str, options: FileOptions, candidates: Sequence[str], **dialect: Any
+    path: str, content: str, options: FileOptions, refuse: Refuse, candidates: Sequence[str], **dialect: Any
 ) -> Iterator[LabelledText]:
     columns = text_column, label_column = options.text_column, options.label_column
     if options.delimiter is not None:
         candidates = [DELIMITERS.get(options.delimiter, options.delimiter)]
     delimiter = _find_delimiter(content, columns, candidates, dialect)
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True, delimiter=delimiter, **dialect)
-    end = 0  # last line of the previous record
     try:
         header = list(reader.fieldnames or [])
-        missing = [column for column in columns if column not in header]
-        if content.strip() and missing:
-            raise ValueError(
-                f"{path}:1: no column {missing[0]!r}: the header has {', '.join(map(repr, header)) or 'none'}; "
-                f"set data.text_column and data.label_column, or data.delimiter (now {delimiter!r})"
-            )
-        end = reader.line_num
-        for record in reader:
-            surplus = record.pop(None, [])  # pyright: ignore[reportArgumentType, reportCallIssue]
-            # the first line of the record: its fields may contain line feeds
-            line = reader.line_num - sum(field.count("\n") for field in (*record.values(), *surplus) if field)
-            label, text = record[label_column], record[text_column]
-            if text is None or label is None or not label.strip():
-                raise ValueError(
-                    f"{path}:{line}: line without a label: expected {len(header)} columns separated by "
-                    f"{delimiter!r}, {label_column!r} not empty"
-                )
-            if surplus:
-                raise ValueError(
-                    f"{path}:{line}: {len(header) + len(surplus)} columns, but the header has {len(header)}: "
-                    f"is there a {delimiter!r} in the text? In csv, put such a text in double quotes"
-                )
-            yield LabelledText(text, label.strip(), line)
-            end = reader.line_num
     except csv.Error as error:
-        raise ValueError(f"{path}:{end + 1}: cannot be read as a table from this line on: {error}") from error
+        raise ValueError(f"{path}:1: cannot be read as a table: {error}") from error
+    missing = [column for column in columns if column not in header]
+    if content.strip() and missing:
+        raise ValueError(
+            f"{path}:1: no column {missing[0]!r}: the header has {', '.join(map(repr, header)) or 'none'}; "
+            f"set data.text_column and data.label_column, or data.delimiter (now {delimiter!r})"
+        )
+    for record in _records(path, reader, refuse):
+        surplus = record.pop(None, [])  # pyright: ignore[reportArgumentType, reportCallIssue]
+        # the first line of the record: its fields may contain line feeds
+        line = reader.line_num - sum(field.count("\n") for field in (*record.values(), *surplus) if field)
+        label, text = record[label_column], record[text_column]
+        if text is None or label is None or not label.strip():
+            refuse(
+                f"{path}:{line}: line without a label: expected {len(header)} columns separated by "
+                f"{delimiter!r}, {label_column!r} not empty"
+            )
+        elif surplus:
+            refuse(
+                f"{path}:{line}: {len(header) + len(surplus)} columns, but the header has {len(header)}: "
+                f"is there a {delimiter!r} in the text? In csv, put such a text in double quotes"
+            )
+        else:
+            yield LabelledText(text, label.strip(), line)
+
+
+def _records(path: str, reader: "csv.DictReader[str]", refuse: Refuse) -> Iterator[dict[str, Any]]:
+    """The records of a table; the reader goes on in the line after one that cannot be read."""
+    while True:
+        end = reader.line_num  # last line of the previous record
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            refuse(f"{path}:{end + 1}: cannot be read as a table from this line on: {error}")
 
 
 def _find_delimiter(content: str, columns: Sequence[str], candidates: Sequence[str], dialect: dict[str, Any]) -> str:
@@ -176,29 +219,37 @@ def _find_delimiter(content: str, columns: Sequence[str], candidates: Sequence[s
     return max(candidates, key=columns_found)
 
 
-def _read_json_lines(path: str, content: str, options: FileOptions) -> Iterator[LabelledText]:
-    keys = text_key, label_key = options.text_column, options.label_column
+def _read_json_lines(path: str, content: str, options: FileOptions, refuse: Refuse) -> Iterator[LabelledText]:
     for number, line in _lines(content):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from None
-        if not isinstance(record, dict):
-            raise ValueError(f"{path}:{number}: expected a JSON object with the keys {text_key!r} and {label_key!r}")
-        for key in keys:
-            if record.get(key) is None or isinstance(record[key], dict | list):
-                raise ValueError(
-                    f"{path}:{number}: no text or number under {key!r}: the keys are {', '.join(map(repr, record))}; "
-                    "set data.text_column and data.label_column"
-                )
-        if not str(record[label_key]).strip():
-            raise ValueError(f"{path}:{number}: line without a label: {label_key!r} is empty")
-        yield LabelledText(str(record[text_key]), str(record[label_key]).strip(), number)
+            yield LabelledText(*_of_json(line, options), number)
+        except ValueError as error:
+            refuse(f"{path}:{number}: {error}")
 
 
-FORMATS: dict[str, Callable[[str, str, FileOptions], Iterator[LabelledText]]] = {
+def _of_json(line: str, options: FileOptions) -> tuple[str, str]:
+    """The text and the label of a line of JSON."""
+    keys = text_key, label_key = options.text_column, options.label_column
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a JSON object with the keys {text_key!r} and {label_key!r}")
+    for key in keys:
+        if record.get(key) is None or isinstance(record[key], dict | list):
+            raise ValueError(
+                f"no text or number under {key!r}: the keys are {', '.join(map(repr, record))}; "
+                "set data.text_column and data.label_column"
+            )
+    if not str(record[label_key]).strip():
+        raise ValueError(f"line without a label: {label_key!r} is empty")
+    return str(record[text_key]), str(record[label_key]).strip()
+
+
+FORMATS: dict[str, Callable[[str, str, FileOptions, Refuse], Iterator[LabelledText]]] = {
     "txt": _read_labelled_lines,
     "csv": partial(_read_table, candidates=tuple(DELIMITERS.values())),
     "tsv": partial(_read_table, candidates=("\t",), quoting=csv.QUOTE_NONE),  # quotation marks are part of the text
