@@ -88,6 +88,11 @@ def check_words(words: object, lists: Iterable[str], single: Iterable[str] = ())
             raise ValueError(f"words.{key}: expected a list of at least one word, got {value!r}")
 
 
+def cut(text: str, most: int = 1000) -> str:
+    """A text of at most about `most` characters, so that no message fills a terminal."""
+    return text if len(text) <= most else f"{text[:most]} … ({len(text):,} characters)"
+
+
 def _is_number(value: object) -> TypeGuard[int | float]:
     """Whether `value` is an integer or a float; True and False are not numbers here."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,15 +1,20 @@
 """The files of a run: what they are called, and how they are written and read."""
 
 import csv
+import functools
 import hashlib
 import io
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from textpool.checks import cut
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -18,6 +23,8 @@ PREDICTIONS = "predictions.csv"
 READINGS = "readings.json"  # what each word of some test sentences contributes to the predicted class
 EPOCHS = "words_over_epochs.json"  # the same of some validation sentences, after each epoch
 REFUSED = "refused.txt"  # why a later run was not let into the folder, or failed without replacing the result in it
+
+SPLITS = ("train", "val", "test")  # settings of the data that may name a file
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Result:
         values_per_filter: number of values that the pooling keeps of each filter.
         config_hash: equal for runs that are the same, see `textpool.facts.config_hash`.
         group_hash: equal for runs that differ in the seed and the fold alone, see `textpool.facts.group_hash`.
+        files: setting, such as `data.train` → hash of the content of the file that it names, see `file_hashes`.
         history: validation metrics of each epoch, by names such as `val/acc`.
         command: a command that repeats this run.
         device: on which the model was trained.
@@ -88,6 +96,7 @@ class Result:
     values_per_filter: int | None = None
     config_hash: str | None = None
     group_hash: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
     command: str | None = None
     device: str | None = None
@@ -117,9 +126,69 @@ class Result:
                     "written by an earlier version of textpool, without factors: repeat its command with "
                     "overwrite=true, or compare with the commit that the file names"
                 )
-            return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: not the result of a run: {error}") from error
+            return cls.of(content)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path}: not the result of a run: {cut(str(error))}") from error
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Result":
+        """A result from its fields; others are left out.
+
+        Raises:
+            ValueError: if a field has another type than the attribute of this class.
+            TypeError: if a field is missing.
+        """
+        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        for name, hint in get_type_hints(cls).items():
+            if name in known and not has_type(known[name], hint):
+                expected = str(getattr(hint, "__name__", hint) if get_origin(hint) is None else hint)
+                raise ValueError(f"{name}: expected {expected}, got {cut(repr(known[name]), 80)}")
+        result = cls(**known)
+        if result.status not in ("ok", "failed", "unfinished"):
+            raise ValueError(f"status: expected ok or failed, got {cut(repr(result.status), 80)}")
+        wrong = [name for name, value in result.factors.items() if isinstance(value, list | dict)]
+        if wrong or "pooling" not in result.factors:
+            raise ValueError(f"factors: expected plain values and a pooling, got {cut(repr(result.factors), 80)}")
+        return result
+
+
+def has_type(value: Any, hint: Any) -> bool:
+    """Whether a value that was read from JSON fits an annotation, those of its keys and values included."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(has_type(value, each) for each in inner)
+    if origin is dict:
+        return isinstance(value, dict) and all(has_type(each, inner[1]) for each in value.values())
+    if origin is list:
+        return isinstance(value, list) and all(has_type(each, inner[0]) for each in value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) != math.inf
+    return isinstance(value, hint)
+
+
+def file_hashes(config: Mapping[str, Any]) -> dict[str, str]:
+    """A hash of the content of each file that a configuration names, by the name of the setting."""
+    data = config.get("data")
+    named = {f"data.{split}": data.get(split) for split in SPLITS} if isinstance(data, Mapping) else {}
+    named["vectors"] = config.get("vectors")
+    found = {}
+    for name, value in named.items():
+        with suppress(OSError, ValueError):  # none, or one that cannot be read: the run says it
+            path = Path(value) if isinstance(value, str) else None
+            if path is not None and path.is_file():
+                state = path.stat()
+                found[name] = _file_hash(str(path.resolve()), state.st_mtime_ns, state.st_size)
+    return found
+
+
+@functools.cache
+def _file_hash(path: str, changed: int, size: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def write_atomic(path: Path, text: str) -> None:

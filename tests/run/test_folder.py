@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from textpool.facts import Facts
-from textpool.record import Result
+from textpool.record import Result, file_hashes
 from textpool.run.folder import (
     Run,
     RunExistsError,
@@ -162,3 +162,23 @@ def test_a_complete_replacement_is_published(
 def test_a_command_that_repeats_the_run(tmp_path: Path) -> None:
     """Quoted for a shell."""
     assert run(tmp_path).command == "python scripts/train.py seed=1 'data.train=a b.txt'"
+
+
+def test_a_run_on_another_content_of_its_files_is_not_finished(tmp_path: Path) -> None:
+    """The same name with other bytes is refused; results of earlier versions, without hashes, count as before."""
+    file = tmp_path / "train.txt"
+    file.write_text("a good\nb bad\n")
+    config: Config = {"study": "s", "seed": 1, "data": {"train": str(file), "test": None}, "vectors": None}
+    before = run(tmp_path / "max")
+    claim(before.folder, before, config)
+    files = file_hashes(config)
+    assert list(files) == ["data.train"]
+    found = Result("max", "ok", "max", 1, "2026", 1.0, {"pooling": "max"}, files=files)
+    found.write(before.folder)
+    assert finished_before(before, config) == found
+    file.write_text("a good\nb bad\na bad\n")
+    with pytest.raises(RunExistsError, match=r"max holds a run on another content of data\.train: choose another"):
+        finished_before(before, config)
+    found.files = {}
+    found.write(before.folder)
+    assert finished_before(before, config) == found

@@ -6,8 +6,9 @@ import traceback
 from hydra.errors import InstantiationException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from textpool.checks import cut
 from textpool.facts import config_hash, group_hash
-from textpool.record import REFUSED, Result, write_atomic
+from textpool.record import REFUSED, Result, has_type, write_atomic
 from textpool.run.folder import Run, RunExistsError, changed_settings, is_finished
 from textpool.run.provenance import commit, versions
 
@@ -30,7 +31,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key}: a value is needed: set {error.full_key}=…"
     text = " ".join(str(error).split("\n    full_key", 1)[0].split())
-    return text if is_users_error(error) and text else f"{type(error).__name__}: {text}"
+    return cut(text if is_users_error(error) and text else f"{type(error).__name__}: {text}")
 
 
 def record_failure(run: Run, config: dict[str, object], error: BaseException, started: str, seconds: float) -> bool:
@@ -49,7 +50,7 @@ def record_failure(run: Run, config: dict[str, object], error: BaseException, st
             run=run.name,
             status="failed",
             pooling=str(run.facts.factors["pooling"]),
-            seed=run.facts.seed,
+            seed=run.facts.seed if has_type(run.facts.seed, int) else None,
             started=started,
             seconds=round(seconds, 3),
             factors=dict(run.facts.factors),

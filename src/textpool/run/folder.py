@@ -15,7 +15,18 @@ from filelock import FileLock
 
 from textpool.checks import switch
 from textpool.facts import Facts, differences, group_hash
-from textpool.record import CONFIG, EPOCHS, FACTS, PREDICTIONS, READINGS, REFUSED, RESULT, Result, write_atomic
+from textpool.record import (
+    CONFIG,
+    EPOCHS,
+    FACTS,
+    PREDICTIONS,
+    READINGS,
+    REFUSED,
+    RESULT,
+    Result,
+    file_hashes,
+    write_atomic,
+)
 from textpool.run.provenance import commit
 from textpool.run.sweep import SweepProgress
 
@@ -87,6 +98,13 @@ def finished_before(run: Run, config: Mapping[str, Any]) -> Result | None:
         )
     finished = finished_result(folder)
     if finished is not None:
+        now = file_hashes(config)
+        changed = [name for name, old in finished.files.items() if name in now and now[name] != old]
+        if changed:
+            raise RunExistsError(
+                f"{folder} holds a run on another content of {', '.join(changed)}: "
+                "choose another study=…, or replace that run with overwrite=true"
+            )
         other_code = f", with other code ({finished.commit}, now {commit()})" if finished.commit != commit() else ""
         log.info("%s: finished before%s, nothing to train", run.name, other_code)
     return finished

@@ -32,7 +32,7 @@ from textpool.data import SentenceData
 from textpool.data.summary import log_once, log_summary
 from textpool.facts import config_hash, group_hash, hyperparameters
 from textpool.inference import QUIET, class_probabilities, measure, per_class, silence_lightning
-from textpool.record import PREDICTIONS, RESULT, Result, in_words, sentences_hash, short, write_predictions
+from textpool.record import PREDICTIONS, RESULT, Result, file_hashes, in_words, sentences_hash, short, write_predictions
 from textpool.run.checkpoint import BestCheckpoint, bring_best
 from textpool.run.folder import STAGING, Run, changes, claim, finished_before, locked, publish, working_folder
 from textpool.run.preflight import check_settings
@@ -113,6 +113,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     check_settings(config)
     set_threads(config.get("threads"))
     start = starting_point(config, run.folder)
+    files = file_hashes(config)
     seed_everything(config["seed"], verbose=False)
     data = build_data(config)
     data.setup()
@@ -121,7 +122,9 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     if config.get("vectors") is not None:
         log_once(set_vectors(classifier.model, data, config["vectors"], config["tune_vectors"]), shared=run.shared)
     n_params = sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
-    checkpoint = BestCheckpoint(folder / "checkpoints", config["monitor"], config["mode"], content(config, data))
+    checkpoint = BestCheckpoint(
+        folder / "checkpoints", config["monitor"], config["mode"], content(config, data) | {"files": files}
+    )
     loggers = build_loggers(config, folder)
     progress = progress_callback(run.name, run.sweep)
     processes = SameInEachProcess(compiled=config.get("compile", False))
@@ -203,6 +206,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
         values_per_filter=getattr(classifier.model, "values_per_filter", None),
         config_hash=config_hash(config),
         group_hash=group_hash(config, run.facts.follows_seed),
+        files=files,
         history=checkpoint.history,
         command=run.command,
         device=device_name(trainer.strategy.root_device),
@@ -261,6 +265,8 @@ def check_start(path: Path, config: Mapping[str, Any]) -> None:
         raise ValueError(f"{path}: not the state of a training: it holds no {missing[0]}")
     before = checkpoint[CONTENT]["config"]
     fixed = [change for change in changes(before, config) if not change.startswith("trainer.")]
+    files = checkpoint[CONTENT].get("files", {})
+    fixed += [f"{name}: another content" for name, now in file_hashes(config).items() if files.get(name, now) != now]
     if fixed:
         got = "; ".join(fixed[:5])
         raise ValueError(f"resume: expected the settings of {path}, those of the trainer aside, got {got}")

@@ -151,8 +151,8 @@ def _read_run(folder: Path) -> dict[str, Any]:
     unknown = vars(Result(folder.name, status, "", None, "~", 0.0, {"pooling": folder.name}, error=error))
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return unknown | {name: facts[name] for name in STATED} | {"fold": facts.get("fold")}
-    except (OSError, ValueError, KeyError, TypeError):
+        return vars(Result.of(unknown | {name: facts[name] for name in STATED} | {"fold": facts.get("fold")}))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return unknown
 
 
