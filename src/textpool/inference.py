@@ -94,6 +94,14 @@ def predict_classes(trained: Trained, sentences: EncodedSentences, batch_size: i
     return torch.cat(found)
 
 
+def probabilities_of(trained: Trained, sentences: EncodedSentences, batch_size: int = 256) -> Tensor:
+    """Probability of each class, (sentences, classes)."""
+    classifier, data = trained
+    with torch.inference_mode():
+        found = [classifier(batch.tokens).softmax(-1) for batch in data.loader(sentences, batch_size=batch_size)]
+    return torch.cat(found)
+
+
 def accuracy(trained: Trained, sentences: EncodedSentences, weights: Tensor | None = None) -> float:
     """The share of sentences whose predicted class is theirs, computed on the CPU.
 

@@ -227,6 +227,34 @@ def test_evaluation_of_own_test_split_and_of_a_file(run, call):
 
 
 @pytest.mark.slow
+def test_a_broken_line_costs_itself(run, call, capsys, tmp_path):
+    """It is told with its number and counted, and the exit status says so; the figures are of the others."""
+    broken = 'neg;bad\n;no label\npos;Good!\nmaybe;x\npos;a;b\npos;caf\xe9\nneg;"a "b\nneg;bad\n'
+    Path("mine.csv").write_bytes(f"label;text\n{broken}".encode("latin-1"))
+    with pytest.raises(SystemExit) as caught:
+        call(evaluate, run, "mine.csv", "--figures", "figures")
+    assert caught.value.code == 3
+    out, err = capsys.readouterr()
+    measured = json.loads(out)
+    assert (measured["sentences"], measured["skipped"]) == (3, 5)
+    assert measured["test/acc"] == pytest.approx(1 / 3)
+    assert measured["calibration_error"] == pytest.approx(0.7311 - 1 / 3, abs=1e-4)
+    assert err.splitlines() == [
+        "skipped: mine.csv:3: line without a label: expected 2 columns separated by ';', 'label' not empty",
+        "skipped: mine.csv:6: 3 columns, but the header has 2: is there a ';' in the text? In csv, put such a text in "
+        "double quotes",
+        "skipped: mine.csv:8: cannot be read as a table from this line on: ';' expected after '\"'",
+        "skipped: mine.csv:7: not in the encoding utf-8",
+        "skipped: mine.csv:5: label 'maybe' is none of the classifier's: 'neg', 'pos'",
+        "figures: figures",
+    ]
+    assert len(list(Path("figures").glob("*.png"))) == 3
+    Path("none.csv").write_text("label;text\nmaybe;x\n")
+    with pytest.raises(SystemExit, match=r"error: none\.csv: expected at least one sentence that can be read"):
+        call(evaluate, run, "none.csv")
+
+
+@pytest.mark.slow
 def test_a_run_on_own_text_from_file_to_evaluation(tmp_path, call, caplog, monkeypatch):
     """A file with semicolons and ordinary text: summary, texts and metrics of each class, again by `evaluate`."""
     monkeypatch.chdir(tmp_path)

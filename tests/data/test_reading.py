@@ -360,3 +360,22 @@ def test_wrong_option_is_named(name, value, allowed):
     """The message gives the option, what is allowed and what came, before any file is read."""
     with pytest.raises(ValueError, match=starts_with(f"{name}: expected {allowed}, got {value!r}") + "$"):
         FileOptions(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("format", "content", "texts", "lines"),
+    [
+        ("txt", "pos good\n\n bad\nneg bad", ["good", "bad"], [2, 3]),
+        ("csv", 'text,label\ngood,pos\n"a "b,pos\nbad,\nbad,neg', ["good", "bad"], [3, 4]),
+        ("tsv", "text\tlabel\ngood\tpos\na\tb\tc\nbad\tneg", ["good", "bad"], [3]),
+        ("jsonl", '{"text": "good", "label": 1}\n{\n[]\n{"text": "bad", "label": 0}', ["good", "bad"], [2, 3]),
+        ("txt", b"pos good\nneg b\xe9d\nneg bad", ["good", "bad"], [2]),
+    ],
+)
+def test_lines_that_cannot_be_read_can_be_left_out(tmp_path, format, content, texts, lines):
+    """Each is told with its number, and the lines after it are read."""
+    path = tmp_path / f"mine.{format}"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    told = []
+    assert [text.text for text in read_file(str(path), FileOptions(), told.append)] == texts
+    assert [int(message.removeprefix(f"{path}:").split(":")[0]) for message in told] == lines
