@@ -119,6 +119,15 @@ def test_names_fit_every_file_system(value: str) -> None:
     assert not set(facts.folder_name) & set("=/ :*?\"'<>|,\\\n\r")
 
 
+def test_names_of_many_bytes_are_cut() -> None:
+    """80 characters of four bytes each are more than a file system takes."""
+    texts = [f"{chr(0x1D54F) * 70}{end}" for end in "ab"]
+    settings = ["data=text_file", "data.train=x"]
+    names = [facts_of_command(f"data.tokens='{text}'", *settings).folder_name for text in texts]
+    assert len(set(names)) == 2
+    assert all(len(name.encode()) <= 200 for name in names)
+
+
 def test_short_names_are_unambiguous() -> None:
     """The shortest end of a dotted name that no other name shares; `seed` always means that of the training."""
     names = ["data.n_filler", "data.seed", "model.dropout", "a.dropout", "pooling.k", "pooling.poolings.0.k"]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from textpool.record import (
     Result,
     is_fraction,
     read_predictions,
+    remove_drafts,
     sentences_hash,
     write_atomic,
     write_predictions,
@@ -135,3 +137,14 @@ def test_the_hash_of_sentences_tells_order_labels_and_texts_apart() -> None:
     }
     assert len(hashes) == 5
     assert sentences_hash(iter(["a", "b"]), iter(["x", "y"])) in hashes
+
+
+def test_drafts_of_killed_writings_are_removed(tmp_path: Path) -> None:
+    """Those of processes that run, new ones and other hidden files stay."""
+    names = [".overrides.yaml.999999999", f".comparison.md.{os.getpid()}", ".comparison.md.999999999", ".lock", ".a.b"]
+    for name in names:
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / ".new.csv.999999999").write_text("")
+    remove_drafts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:2], *names[3:], ".new.csv.999999999"}

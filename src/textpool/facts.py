@@ -46,6 +46,7 @@ ADDED: Mapping[str, Scalar] = {
     "data.folds": None,
     "data.fold": None,
 }
+MOST_BYTES = 200  # likewise; a character has up to four
 LONGEST = 80  # characters of a folder name; file systems allow 255, tables and legends much less
 
 
@@ -113,8 +114,9 @@ class Facts:
             words += f"-seed{self.seed}"
         if FOLD in self.overrides:
             words += f"-fold{self.fold}"
-        if len(words) > LONGEST:
-            words = f"{words[: LONGEST - 10]}-{_hash(words, 8)}"
+        if len(words) > LONGEST or len(words.encode()) > MOST_BYTES:
+            kept = words[: LONGEST - 10].encode()[: MOST_BYTES - 10].decode(errors="ignore")
+            words = f"{kept}-{_hash(words, 8)}"
         return words
 
     def _swept_factors(self) -> list[str]:

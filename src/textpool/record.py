@@ -7,6 +7,8 @@ import io
 import json
 import math
 import os
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -24,6 +26,7 @@ READINGS = "readings.json"  # what each word of some test sentences contributes 
 EPOCHS = "words_over_epochs.json"  # the same of some validation sentences, after each epoch
 REFUSED = "refused.txt"  # why a later run was not let into the folder, or failed without replacing the result in it
 
+OLD = 10  # seconds after which a draft is none of a running process of another machine: writing takes much less
 SPLITS = ("train", "val", "test")  # settings of the data that may name a file
 
 
@@ -199,6 +202,25 @@ def write_atomic(path: Path, text: str) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what writings that were killed have left in a folder; those of running processes stay."""
+    for draft in folder.glob(".*.*"):
+        process = re.fullmatch(r"\..+\.(\d+)", draft.name)
+        with suppress(OSError):  # another process removes it at the same time
+            if process and time.time() - draft.stat().st_mtime > OLD and not _is_running(int(process[1])):
+                draft.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # that of another user
+        return True
+    return True
 
 
 def write_predictions(

@@ -256,7 +256,7 @@ def test_duplicates_are_noted_with_their_lines(tmp_path):
         f"'a' in {train}:6 and 'b' in {test}:3; …)",
         f"{test}: 3 of 5 test sentences occur in the training file ({test}:1 and {train}:4; {test}:3 and {train}:6; "
         f"{test}:4 and {train}:7); none is moved: the test split is the whole file",
-        "2 of 13 sentences are empty: they are kept, and pooled to zeros",
+        f"2 of 13 sentences are empty ({train}:6, {test}:3): they are kept, and pooled to zeros",
     ]
 
 
@@ -400,7 +400,8 @@ def test_empty_sentences_of_a_file_are_kept(tmp_path):
     """A label without a text is an empty sentence, and so is a text in which the pattern finds no word."""
     data = in_two_files(tmp_path, ["pos good", "neg", "pos ..."], ["neg"], tokens=r"\w+")
     assert [len(data.encoded[split]) for split in Splits._fields] == [3, 1, 1]
-    assert data.notes[-1] == "4 of 5 sentences are empty: they are kept, and pooled to zeros"
+    assert data.notes[-1].startswith("4 of 5 sentences are empty (")
+    assert data.notes[-1].endswith(":1, …): they are kept, and pooled to zeros")
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
@@ -484,3 +485,15 @@ def test_bad_setting_of_files_is_named(tmp_path, name, changes):
     train = numbered(tmp_path / "a.txt", a=20, b=20)
     with pytest.raises(ValueError, match=f"^{re.escape(name)}: expected .*got "):
         ready(**{"train": train, **changes})
+
+
+def test_where_sentences_are_empty(tmp_path: Path) -> None:
+    """The note has the first lines of all files, and is the same for every job of a sweep."""
+    train, test = tmp_path / "train.txt", tmp_path / "test.txt"
+    train.write_text("".join(f"{label} word {number}\n" for number in range(20) for label in "ab") + "a\nb\nb\n")
+    test.write_text("a x\nb\n")
+    data = TextFileData(str(train), str(test))
+    data.setup()
+    note = data.notes[-1]
+    first = f"4 of 45 sentences are empty ({train}:41, {train}:42, {train}:43, …): they are kept"
+    assert note.startswith(first)

@@ -161,3 +161,16 @@ def test_settings_of_the_comparison(choose: Any) -> None:
         "choose": [],
         "equal_within": 1.0,
     }
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../b", "''", ".", "null", "/tmp/x", "'a\tb'", "x" * 300])
+def test_a_study_that_is_no_folder_of_its_own(name: str) -> None:
+    """Nothing is written outside of the folder of all studies, nor among them."""
+    with pytest.raises(SystemExit, match=r"error: study: expected a name, .* got .{1,130}$"):
+        launch.refuse_study(composed(f"study={name}"))
+
+
+@pytest.mark.parametrize("name", ["first", "a/b", "'-x'", "'ä b'", "2026", "${pooling}"])
+def test_a_study_that_is_one(name: str) -> None:
+    """Nested, with a dash, with a space, in any alphabet, a number."""
+    launch.refuse_study(composed(f"study={name}"))

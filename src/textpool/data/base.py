@@ -18,6 +18,7 @@ from textpool.data.vocabulary import Tokenizer, Vocabulary
 
 EVALUATION_TOKENS = 2**16  # of a batch of the validation or the test split, padding included, unless batch_size is more
 
+MOST_EXAMPLES = 3  # of lines in a note
 MOST_SENTENCES = 10_000_000  # that are generated for a split: all of them are in memory
 
 
@@ -60,6 +61,7 @@ class SentenceData(LightningDataModule, ABC):
         splits: the sentences as words; available after `setup`.
         encoded: the encoded sentences of each split, by the name of the split; available after `setup`.
         notes: what is unusual about the sentences, one line each; available after `setup`.
+        empty: where the sentences without words are, such as `train.csv:7`, as far as it is known.
         natural_text: whether people wrote the sentences; then `textpool.data.summary` describes them in detail.
         bayes_accuracy: Bayes accuracy, the highest accuracy that any classifier can be expected to reach on the test
             split; None: not known.
@@ -74,6 +76,7 @@ class SentenceData(LightningDataModule, ABC):
     labels: list[str]
     splits: Splits
     notes: Sequence[str] = ()
+    empty: Sequence[str] = ()
     natural_text: bool = False
     bayes_accuracy: float | None = None
     shortcut: str | None = None
@@ -128,7 +131,8 @@ class SentenceData(LightningDataModule, ABC):
         empty = sum(not sentence.words for split in self.splits for sentence in split)
         if empty:
             n_sentences = sum(map(len, self.splits))
-            note = f"{empty:,} of {n_sentences:,} sentences are empty: they are kept, and pooled to zeros"
+            where = f" ({', '.join(self.empty[:MOST_EXAMPLES])}{', …' * (empty > MOST_EXAMPLES)})" if self.empty else ""
+            note = f"{empty:,} of {n_sentences:,} sentences are empty{where}: they are kept, and pooled to zeros"
             self.notes = [*self.notes, note]
 
     def restore(self, vocabulary: Sequence[str], labels: Sequence[str]) -> None:
@@ -206,8 +210,11 @@ class SentenceData(LightningDataModule, ABC):
             seed=self.shuffle_seed << 20,
             batch_size=self.batch_size if self.bucket else None,
         )
-        if self.trainer:  # Lightning tells it only after the worker processes have been given their first sentences
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+        loop = getattr(self.trainer, "fit_loop", None)
+        if (
+            loop is not None
+        ):  # Lightning tells the epoch only after the data workers have been given their first batches
+            sampler.set_epoch(loop.epoch_progress.current.processed)
         return self.loader(dataset, sampler, self.share_of_batch(processes))
 
     def share_of_batch(self, processes: int) -> int:

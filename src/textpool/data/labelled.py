@@ -95,6 +95,7 @@ class LabelledTextData(SentenceData):
             return tuple(words(text.text)[: self.max_length])
 
         self.notes = describe_duplicates(sources, key)
+        self.empty = [f"{name}:{text.line}" for name, texts in sources.values() for text in texts if not key(text)]
         n_sentences, n_different = len(train), len(set(map(key, train)))
         held_out: dict[str, list[LabelledText]] = {}
         if self.folds is not None and self.fold is not None:

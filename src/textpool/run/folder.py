@@ -25,6 +25,7 @@ from textpool.record import (
     RESULT,
     Result,
     file_hashes,
+    remove_drafts,
     write_atomic,
 )
 from textpool.run.provenance import commit
@@ -129,8 +130,13 @@ def is_finished(folder: Path) -> bool:
 def changed_settings(folder: Path, config: Mapping[str, Any]) -> list[str]:
     """Settings in which a configuration differs from that of the run in a folder, such as `seed: 1, now 2`."""
     path = folder / CONFIG
-    before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else config
-    return changes(before, config)
+    if not path.exists():
+        return []
+    try:
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError):
+        before = None
+    return changes(before, config) if isinstance(before, Mapping) else [f"{CONFIG}: damaged"]
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -162,6 +168,9 @@ def claim(target: Path, run: Run, config: Mapping[str, Any], anew: bool = False)
     for name in (RESULT, PREDICTIONS, READINGS, EPOCHS, REFUSED):
         (target / name).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
+    remove_drafts(target)
+    for draft in target.glob("checkpoints/*.draft"):
+        draft.unlink(missing_ok=True)
     write_atomic(target / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
     facts = asdict(run.facts) | {"group_hash": group_hash(config, run.facts.follows_seed)}
     write_atomic(target / FACTS, json.dumps(facts, indent=2) + "\n")

@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from textpool.checks import switch
+from textpool.checks import cut, switch
 from textpool.configuration import resolved
 from textpool.facts import Facts
 from textpool.record import CONFIG, REFUSED, RESULT, short
@@ -36,6 +36,7 @@ from textpool.run.sweep import Sweep, hide_bars, print_above_bar, show_bar
 log = logging.getLogger(__name__)
 INTERRUPTED: list[Callable[[], None]] = []  # reports of sweeps that have not come to their end
 STOPPED = "stopped"  # in the folder that the jobs of a sweep share: the run that failed, and a line for each not begun
+LONGEST_STUDY = 200  # bytes; file systems allow 255
 CONTINUE = [""]  # how the command continues if it is interrupted: known once Hydra has read it
 
 
@@ -134,6 +135,7 @@ class StudyCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse commands that cannot work as a whole."""
+        refuse_study(config)
         refuse_relaunch(config)
         refuse_options_of_comparison(config)
         refuse_unknown_baseline(config, Path(config.hydra.run.dir).parent, [config.hydra.runtime.choices.pooling])
@@ -141,6 +143,7 @@ class StudyCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Find out what is swept, and hand it to the jobs."""
+        refuse_study(config)
         refuse_relaunch(config)
         study = Path(config.hydra.sweep.dir).resolve()
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
@@ -254,6 +257,18 @@ def report_study(study: Path, config: DictConfig) -> Any:
     from textpool.study.report import report  # late: pandas, SciPy and matplotlib take seconds
 
     return report([study], **options_of_comparison(config))
+
+
+def refuse_study(config: DictConfig) -> None:
+    """End a command whose study would not be a folder of its own inside of the folder of all studies."""
+    name = str(config.study)
+    parts = Path(name).parts
+    wrong = not parts or Path(name).is_absolute() or ".." in parts or not name.isprintable()
+    if config.study is None or wrong or any(len(part.encode()) > LONGEST_STUDY for part in parts):
+        raise SystemExit(
+            f"error: study: expected a name, or names separated by /, of at most {LONGEST_STUDY} bytes each, "
+            f"got {cut(repr(config.study), 80)}"
+        )
 
 
 def refuse_options_of_comparison(config: DictConfig) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from textpool.record import RESULT, short, write_atomic
+from textpool.record import RESULT, remove_drafts, short, write_atomic
 from textpool.study import tables
 from textpool.study.ceilings import with_ceilings
 from textpool.study.comparison import EQUAL_WITHIN, compare, sort
@@ -105,6 +105,7 @@ def write(
         below: rows below what their pooling can represent; None: that is not known.
     """
     study.mkdir(parents=True, exist_ok=True)
+    remove_drafts(study)
     write_atomic(study / "comparison.md", tables.markdown(comparison, overview, heading, errors, below))
     write_atomic(study / "comparison.csv", tables.as_csv(comparison))
     write_csv(runs, study / "runs.csv")

@@ -1,6 +1,7 @@
 """A comparison as text: Markdown, CSV, JSON, LaTeX, and the cells and captions that a terminal shows."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -192,7 +193,7 @@ def markdown(
         errors: of runs, listed below the table.
         below: rows below what their pooling can represent, listed below the grid; None: that is not known.
     """
-    parts = [f"# {heading}"]
+    parts = [f"# {in_markdown(heading)}"]
     if grid is not None:
         for panel_title, panel in grid.panels.items():
             parts += [f"## {panel_title}"] * bool(panel_title) + [_markdown_table(grid_cells(grid, panel))]
@@ -211,13 +212,20 @@ def latex(comparison: pd.DataFrame, grid: Grid | None) -> str:
     parts = []
     for heading, table in [*tables, ("", cells(comparison))]:
         sides = "".join("l" if name in LEFT else "r" for name in table)
-        parts += [f"% {heading}"] * bool(heading) + [table.to_latex(index=False, escape=True, column_format=sides)]
+        table = table.map(lambda text: " ".join(text.split()))
+        parts += [f"% {' '.join(heading.split())}"] * bool(heading) + [
+            table.to_latex(index=False, escape=True, column_format=sides)
+        ]
     return "\n".join([*parts, f"% {caption(comparison)}", ""])
 
 
 def as_csv(comparison: pd.DataFrame, grid: Grid | None = None) -> str:
-    """The comparison as CSV, with the numbers as they are."""
-    return comparison.to_csv(index=False, lineterminator="\n")
+    """The comparison as CSV, with the numbers as they are, and no text that a spreadsheet takes for a formula."""
+    return comparison.map(_no_formula).to_csv(index=False, lineterminator="\n")
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
 
 
 def as_json(comparison: pd.DataFrame, grid: Grid | None = None) -> str:
@@ -235,12 +243,18 @@ FORMATS: Mapping[str, Callable[[pd.DataFrame, Grid | None], str]] = {
 
 def _markdown_table(table: pd.DataFrame) -> str:
     sides = ["left" if name in LEFT else "right" for name in table]
-    escaped = table.map(lambda text: text.replace("|", r"\|")).rename(columns=lambda text: text.replace("|", r"\|"))
+    escaped = table.map(in_markdown).rename(columns=in_markdown)
     return escaped.to_markdown(index=False, colalign=sides, disable_numparse=True)
 
 
+def in_markdown(text: str, in_table: bool = True) -> str:
+    """A text as Markdown that shows it: no table cells, code, links or HTML come from a name."""
+    text = re.sub(r"([\\|`*])" if in_table else r"([\\`*])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", "]\\(")
+
+
 def _listed(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {in_markdown(line, in_table=False)}" for line in lines)
 
 
 def _intervals(comparison: pd.DataFrame, shown: bool, name: str, metric: str, sign: str = "") -> list[str | None]:
