@@ -625,3 +625,16 @@ def test_a_failed_run_does_not_lengthen_the_names_of_others(tmp_path: Path) -> N
     failing: dict[str, Any] = {"optimizer.lr": 1e30}
     write_run(tmp_path, None, **failing)
     assert compare(read(tmp_path))["row"].tolist() == ["max", "avg", "max-lr1e+30"]
+
+
+def test_what_a_study_has_in_common_is_said_by_its_name(tmp_path: Path) -> None:
+    """Two studies of other data: their rows are not named by the data; what differs within one of them is named."""
+    for study, data, masks in (("one", "order", ("valid", "none")), ("two", "tone", ("valid",))):
+        for mask in masks:
+            write_run(tmp_path / study, 0.5, data=data, settings={"model.window_mask": mask})
+    found = compare(read([tmp_path / "one", tmp_path / "two"]))
+    assert found["row"].tolist() == [
+        "one/max-window_mask_valid",
+        "one/max-window_mask_none",
+        "two/max-window_mask_valid",
+    ]

@@ -281,3 +281,10 @@ def test_missing_factors_do_not_lose_curves(tmp_path: Path) -> None:
     runs = read(tmp_path)
     assert pd.isna(runs["pooling.k"][0])
     assert list(lines(drawn(tmp_path)["learning_curves"])) == ["max", "kmax-k5"]
+
+
+def test_settings_that_only_come_with_another_data_set_have_no_figure(tmp_path: Path) -> None:
+    """A maximum length that each data set has for itself is not a comparison of lengths."""
+    for data, longest in (("order", 10), ("tone", 20)):
+        write_run(tmp_path, 0.5, data=data, settings={"data.max_length": longest})
+    assert "by_max_length" not in drawn(tmp_path)

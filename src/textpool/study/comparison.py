@@ -189,8 +189,15 @@ def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataF
     strategies, names = [], []
     # a failed run with other settings does not lengthen the names of the finished ones
     among = {"finished": rows[rows["seeds"] > 0], "all": rows}
+    # what is the same in all rows of a study is said by the study's name
+    by_study = rows.groupby("study", sort=False)[factors].nunique(dropna=False) if "study" in factors else None
+    told = [name for name in factors if by_study is not None and (by_study[name] <= 1).all()]
     others = {
-        which: [name for name in factors if compared_apart(name) and some[name].nunique(dropna=False) > 1]
+        which: [
+            name
+            for name in factors
+            if compared_apart(name) and name not in told and some[name].nunique(dropna=False) > 1
+        ]
         for which, some in among.items()
     }
     own: dict[str, set[str]] = {}

@@ -56,7 +56,7 @@ def draw(comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "") -> dic
         apart = setting in factors and compared_apart(setting)
         if is_own(setting) or (apart and rows[setting].nunique() >= LEAST_VALUES):
             figures[f"against_{short}"] = against_setting(rows, setting, factors)
-        elif apart and setting != "data" and rows[setting].nunique(dropna=False) > 1:
+        elif apart and setting != "data" and _varies_alone(rows, setting):
             figures[f"by_{short}"] = by_setting(rows, setting)
     title = ": ".join(filter(None, (heading, described(rows))))
     for figure in figures.values():
@@ -75,13 +75,21 @@ def described(rows: pd.DataFrame) -> str:
     return ", ".join([*of_data, n_seeds])
 
 
+def _varies_alone(rows: pd.DataFrame, setting: str) -> bool:
+    """Whether some rows differ in a setting and in nothing else."""
+    others = [name for name in rows.attrs["factors"] if name != setting]
+    return bool((rows.groupby(others, dropna=False)[setting].nunique(dropna=False) > 1).any())
+
+
 def accuracy(rows: pd.DataFrame) -> Figure:
     """The metric of each row with its interval, and that of each seed as a small dot; lines join the same seed.
 
     The axis need not begin at 0.
     """
     metric = str(rows["metric"].iloc[0])
-    figure = Figure(figsize=(7, 1.7 + 0.32 * len(rows)), layout="constrained")
+    names = rows["row"].tolist()
+    size = (5.5 + 0.08 * max(20, *map(len, names)), 1.7 + 0.32 * len(rows))
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     by_seed = [rows.attrs["by_seed"].get(row, []) for row in rows["row"]]
     paired = len({len(values) for values in by_seed}) == 1 and len(by_seed[0]) > 1 and len(rows) <= MOST_PAIRED
@@ -99,7 +107,7 @@ def accuracy(rows: pd.DataFrame) -> Figure:
                 limits.setdefault(words, []).append((100 * row[name], place))
     for (words, points), marker in zip(limits.items(), "|x", strict=False):
         axes.plot(*zip(*points, strict=True), marker=marker, color="#888888", linestyle="none", zorder=1, label=words)
-    axes.set_yticks(range(len(rows)), rows["row"].tolist())
+    axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
     axes.margins(y=0.5 / max(len(rows), 2))
     over = " and ".join(name for name in dict.fromkeys(rows["over"]) if name)
@@ -126,7 +134,8 @@ def learning_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
     if not grouped:
         return None
     columns = -(-len(rows) // LEGEND_ROWS)
-    figure = Figure(figsize=(8 + 2 * columns, 4.2), layout="constrained")
+    width = 8 + columns * (0.6 + 0.07 * max(map(len, rows["row"])))
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
     for axes, metric in zip(np.ravel(figure.subplots(1, 2)), ("acc", "loss"), strict=True):
         for row, (colour, marker, line) in styled(rows):
             of_row = grouped.get(tuple(row[name] for name in factors), [])
@@ -199,7 +208,7 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
         axes.set_visible(False)
     figure.supxlabel(_label(metric) + ", with 95 % intervals", fontsize="medium")
     handles = dict(zip(*reversed(grid.flat[0].get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower right", frameon=False, ncols=4, fontsize="small")
+    figure.legend(handles.values(), handles.keys(), loc="outside upper right", frameon=False, ncols=4, fontsize="small")
     return figure
 
 
@@ -241,7 +250,8 @@ def against_parameters(rows: pd.DataFrame) -> Figure | None:
     if sized["n_params"].nunique() < 2:
         return None
     columns = -(-len(sized) // LEGEND_ROWS)
-    figure = Figure(figsize=(5.5 + 2 * columns, 4.2), layout="constrained")
+    width = 5.5 + columns * (0.6 + 0.07 * max(map(len, sized["row"])))
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
     axes = figure.add_subplot()
     step = float(sized["n_params"].max() - sized["n_params"].min()) / 60
     places: Counter[int] = Counter()
