@@ -94,6 +94,8 @@ class LabelledTextData(SentenceData):
         def key(text: LabelledText) -> Hashable:
             return tuple(words(text.text)[: self.max_length])
 
+        if not any(map(key, train)):
+            raise ValueError(f"data.tokens: expected what occurs in {place}, but finds no word in any sentence")
         self.notes = describe_duplicates(sources, key)
         self.empty = [f"{name}:{text.line}" for name, texts in sources.values() for text in texts if not key(text)]
         n_sentences, n_different = len(train), len(set(map(key, train)))

@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from textpool.checks import one_of
+from textpool.checks import cut, one_of
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}  # names, since these characters need quotes in a shell
 
@@ -95,7 +96,15 @@ def read_file(path: str, options: FileOptions, refuse: Refuse = fail) -> list[La
     format = options.format or Path(path).suffix.lstrip(".").lower()
     if format not in FORMATS:
         raise ValueError(f"{path}: unknown file extension {format!r}: set data.format to one of {', '.join(FORMATS)}")
-    texts = list(FORMATS[format](path, content, options, refuse))
+    if format in ("txt", "jsonl") and "\r" in content.strip() and "\n" not in content.strip():
+        raise ValueError(
+            f"{path}: its lines end with a carriage return (CR) alone: expected LF or CR LF: convert it, for example "
+            "with tr '\\r' '\\n'"
+        )
+    try:
+        texts = list(FORMATS[format](path, content, options, lambda message: refuse(cut(message))))
+    except ValueError as error:  # it may show a part of the file that is of any length
+        raise ValueError(cut(str(error))) from error
     if "\ufffd" in content and refuse is not fail:
         texts = [text for text in texts if _is_whole(path, text, options.encoding, refuse)]
     if not texts:
@@ -111,9 +120,20 @@ def _is_whole(path: str, text: LabelledText, encoding: str, refuse: Refuse) -> b
     return True
 
 
+def regular_file(path: str | Path) -> None:
+    """Refuse what can be opened but has no end, or can be read only once.
+
+    Raises:
+        ValueError: if it is a device or a pipe; whether there is a file is found out when it is opened.
+    """
+    if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+        raise ValueError(f"{path}: expected a file, got a device or a pipe")
+
+
 def _decode(path: str, encoding: str, refuse: Refuse) -> str:
     """The content of a file; what cannot be decoded is U+FFFD, where `refuse` does not end the reading."""
     try:
+        regular_file(path)
         content = Path(path).read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file (paths are relative to {Path.cwd()})") from None
@@ -236,6 +256,8 @@ def _of_json(line: str, options: FileOptions) -> tuple[str, str]:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: it is nested too deeply") from None
     if not isinstance(record, dict):
         raise ValueError(f"expected a JSON object with the keys {text_key!r} and {label_key!r}")
     for key in keys:
@@ -246,7 +268,11 @@ def _of_json(line: str, options: FileOptions) -> tuple[str, str]:
             )
     if not str(record[label_key]).strip():
         raise ValueError(f"line without a label: {label_key!r} is empty")
-    return str(record[text_key]), str(record[label_key]).strip()
+    text, label = str(record[text_key]), str(record[label_key]).strip()
+    half = re.search("[\ud800-\udfff]", text + label)
+    if half:
+        raise ValueError(f"half of a surrogate pair, {half[0]!r}, which is no character")
+    return text, label
 
 
 FORMATS: dict[str, Callable[[str, str, FileOptions, Refuse], Iterator[LabelledText]]] = {

@@ -8,6 +8,8 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from textpool.data.reading import regular_file
+
 LONGEST = 2**20  # bytes of a line or of a word; more means that the file is of another kind
 FLOAT = np.dtype("<f4")  # of word2vec's binary files
 
@@ -45,6 +47,10 @@ def read_vectors(path: str | Path, words: Collection[str]) -> Vectors:
     found: dict[str, NDArray[np.float32]] = {}
     read = _read_binary if path.name.removesuffix(".gz").endswith(".bin") else _read_text
     n_read = 0
+    try:
+        regular_file(path)
+    except ValueError as error:
+        raise ValueError(f"vectors: {error}") from error
     try:
         with cast(IO[bytes], gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
             for entry in read(file, path, known):

@@ -1,13 +1,18 @@
 """Tokenisation, and the mapping from words to token numbers."""
 
 import re
+import signal
+import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from textpool.checks import integer, switch
 
 PAD = "<PAD>"
 UNK = "<UNK>"
+MOST_SECONDS = 5.0  # that the search for the words of one text may take
 
 TOKENS = {
     # A word with apostrophes and hyphens inside, such as don't and well-made; the second half of a word that is split
@@ -90,7 +95,38 @@ class Tokenizer:
         if self.pattern.fullmatch(""):
             raise ValueError(f"{wrong} (it finds empty words)")
         self.lowercase = switch("lowercase", lowercase)
+        self.of_user = tokens not in TOKENS
 
     def __call__(self, text: str) -> list[str]:
-        """Words of a text, in order."""
-        return [match.group() for match in self.pattern.finditer(text.lower() if self.lowercase else text)]
+        """Words of a text, in order.
+
+        Raises:
+            ValueError: if a regular expression of the user's has not found them after `MOST_SECONDS`.
+        """
+        with limited(self.pattern.pattern, text) if self.of_user else nullcontext():
+            return [match.group() for match in self.pattern.finditer(text.lower() if self.lowercase else text)]
+
+
+@contextmanager
+def limited(pattern: str, text: str) -> Iterator[None]:
+    """End a search that takes for ever: some regular expressions take exponential time.
+
+    Python can interrupt a search by a signal, which only the main thread gets; in others there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def give_up(signum: int, frame: Any) -> None:
+        raise ValueError(
+            f"tokens: the regular expression {pattern!r} had not found the words of a text of {len(text):,} characters "
+            f"after {MOST_SECONDS:g} seconds, {text[:40]!r}: avoid repetitions inside of repetitions"
+        )
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
