@@ -146,7 +146,9 @@ def read_pt2(path: Path) -> Run:
 
 def write_onnx(program: ExportedProgram, metadata: str, path: Path) -> None:
     """Write a program with its metadata as an ONNX file."""
-    from onnxscript import opset18 as op
+    import onnxscript
+
+    op: Any = onnxscript.opset18
 
     def stable_sort(values: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
         # the exporter of torch 2.13 has none; of equal values, TopK gives the one with the lower index first
@@ -154,8 +156,14 @@ def write_onnx(program: ExportedProgram, metadata: str, path: Path) -> None:
         return op.TopK(values, length, axis=dim, largest=int(descending), sorted=1)
 
     table: dict[Callable[..., Any], Any] = {torch.ops.aten.sort.stable: stable_sort}
-    names = {"input_names": ["tokens"], "output_names": ["logits"]}
-    made = torch.onnx.export(program, dynamo=True, custom_translation_table=table, verbose=False, **names)
+    made = torch.onnx.export(
+        program,
+        input_names=["tokens"],
+        output_names=["logits"],
+        dynamo=True,
+        custom_translation_table=table,
+        verbose=False,
+    )
     if made is None:
         raise ValueError("torch.onnx gave no model")
     made.model.metadata_props[METADATA["onnx"]] = metadata

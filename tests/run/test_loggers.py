@@ -171,7 +171,7 @@ def test_the_names_are_those_of_tensorboard(config: Compose, tmp_path: Path) -> 
 def test_mlflow(config: Compose, tmp_path: Path) -> None:
     """In the folder of the study: one run for each of ours, also where a run is repeated."""
     pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
-    from mlflow.tracking import MlflowClient
+    from mlflow.tracking import MlflowClient  # pyright: ignore[reportMissingImports]
 
     for overrides in ((), ("overwrite=true",)):
         trained(config, tmp_path / "kmax", "pooling=kmax", "logger=[mlflow,csv]", *overrides)

@@ -37,8 +37,9 @@ def test_groups_with_their_intervals() -> None:
     found = bins_of(correct, np.array([2, 3, 5, 4, 9]), np.array([0, 0, 0, 0, 7]))
     assert found == [
         Bin(4, 0.75, *clopper_pearson(3, 4), 3.5, 2.0, 5.0),
-        Bin(1, 0.0, 0.0, pytest.approx(0.975), 9.0, 9.0, 9.0),
+        Bin(1, 0.0, *clopper_pearson(0, 1), 9.0, 9.0, 9.0),
     ]
+    assert found[1].high == pytest.approx(0.975)
 
 
 def test_lengths_are_grouped_evenly() -> None:

@@ -122,8 +122,8 @@ class MlflowLogger(Tracker):
         self.experiment = experiment or self.study.name
 
     def begin(self, params: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
-        from mlflow.tracking import MlflowClient
+        from mlflow.entities import Param  # pyright: ignore[reportMissingImports]
+        from mlflow.tracking import MlflowClient  # pyright: ignore[reportMissingImports]
 
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # newer versions advise against it for large studies
         with FileLock(self.study / ".mlflow.lock"):  # runs that start at once make one experiment
@@ -134,7 +134,7 @@ class MlflowLogger(Tracker):
         self.client.log_batch(self.run.info.run_id, params=[Param(name, str(each)) for name, each in params.items()])
 
     def tell(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric  # pyright: ignore[reportMissingImports]
 
         now = int(time.time() * 1000)
         values = [Metric(name, value, now, epoch) for name, value in metrics.items()]
@@ -174,7 +174,7 @@ class WandbLogger(Tracker):
                 shutil.rmtree(before)
 
     def begin(self, params: Mapping[str, Any]) -> None:
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]
 
         quiet = wandb.Settings(silent=True, console="off")
         options = {"name": self.version, "dir": str(self.folder), "resume": "allow", **self.options}

@@ -29,7 +29,7 @@ class Bin(NamedTuple):
     """A group of sentences.
 
     Attributes:
-        count: number of sentences.
+        size: number of sentences.
         accuracy: share of them that are classified correctly.
         low: lower end of its 95 % interval (Clopper and Pearson 1934).
         high: upper end.
@@ -38,7 +38,7 @@ class Bin(NamedTuple):
         most: largest of it.
     """
 
-    count: int
+    size: int
     accuracy: float
     low: float
     high: float
@@ -89,7 +89,7 @@ def calibration_error(correct: NDArray[np.bool_], sure: Floats) -> float:
         sure: (sentences,), probability of the predicted class.
     """
     bins = bins_of(correct, sure, np.minimum((sure * BINS).astype(int), BINS - 1))
-    return sum(each.count * abs(each.accuracy - each.position) for each in bins) / len(correct)
+    return sum(each.size * abs(each.accuracy - each.position) for each in bins) / len(correct)
 
 
 def bins_of(correct: NDArray[np.bool_], values: NDArray[np.number], groups: Integers) -> list[Bin]:
@@ -128,9 +128,7 @@ def confusion(labels: Sequence[str], targets: Integers, predicted: Integers) -> 
     np.add.at(counts, (targets, predicted), 1)
     shown = np.sort(np.argsort(-counts.sum(1), kind="stable")[:MOST_CLASSES])
     shares = counts[np.ix_(shown, shown)] / np.maximum(1, counts.sum(1))[shown, None]
-    names = [
-        label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in (labels[each] for each in shown)
-    ]
+    names = [shortened(labels[int(each)]) for each in shown]
     size = 1.6 + 0.055 * max(map(len, names)) + (0.55 if len(shown) <= MOST_NUMBERS else 0.22) * len(shown)
     figure = Figure(figsize=(max(4.2, size + 1.1), max(3.4, size)), layout="constrained")
     axes = figure.add_subplot()
@@ -152,6 +150,11 @@ def confusion(labels: Sequence[str], targets: Integers, predicted: Integers) -> 
     bar.set_label("share of the sentences of a class", fontsize="small")
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     return figure
+
+
+def shortened(name: str) -> str:
+    """The name of a class, cut where it is too long for an axis."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def reliability(correct: NDArray[np.bool_], sure: Floats) -> Figure:
@@ -183,7 +186,7 @@ def by_length(correct: NDArray[np.bool_], lengths: Integers) -> Figure:
     axes.axhline(mean, color=GREY, linewidth=1, linestyle="--", label=f"all {len(correct):,} sentences: {mean:.1f} %")
     _points(axes, range(len(bins)), bins)
     spans = [f"{each.least:.0f}-{each.most:.0f}" if each.least < each.most else f"{each.least:.0f}" for each in bins]
-    names = [f"{span}\n{each.count:,}" for span, each in zip(spans, bins, strict=True)]
+    names = [f"{span}\n{each.size:,}" for span, each in zip(spans, bins, strict=True)]
     axes.set_xticks(range(len(bins)), names, fontsize="small")
     axes.set_xlim(-0.5, len(bins) - 0.5)
     axes.set_xlabel("words in a sentence; below, number of sentences")
