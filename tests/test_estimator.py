@@ -313,10 +313,10 @@ def test_use_before_training_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_parameters_are_stored_unchanged() -> None:
     """`get_params` and `set_params` are those of scikit-learn; `repr` shows what differs from the defaults."""
-    model = TextPoolClassifier(pooling=Max, k=7, kernel_sizes=(3,))
+    model = TextPoolClassifier(pooling=Max, k=7, kernel_sizes=(2, 3))
     assert model.get_params()["pooling"] is Max
     assert TextPoolClassifier(**model.get_params()).get_params() == model.get_params()
-    assert model.set_params(pooling="kmax", kernel_sizes=(2, 3, 4)) is model
+    assert model.set_params(pooling="kmax", kernel_sizes=(3, 4, 5)) is model
     assert repr(model) == "TextPoolClassifier(pooling='kmax', k=7)"
     with pytest.raises(ValueError, match=r"^parameter: expected one of pooling, k, .*, got 'n_filter'$"):
         model.set_params(n_filter=3)

@@ -14,6 +14,8 @@ from textpool.build import Trained, build_classifier, build_data, content
 from textpool.commands.explain import short_labels
 from textpool.explain import explain, gradient_times_input, integrated_gradients
 
+pytestmark = pytest.mark.slow
+
 SENTENCE = "the film was great and really great but this movie is terrible and not very great"
 # of the strategies that select or average, so that the network is homogeneous in its embeddings and biases
 EXACT = ["max", "avg", "sum", "kmax", "kmax_by_value", "topk_mean", "chunk_max", "chunk_avg", "pyramid", "max_avg"]

@@ -15,6 +15,8 @@ from textpool.filters import filter_cards, kept, purity
 from textpool.model import TextCNN
 from textpool.study.filters import draw_cards, draw_kept
 
+pytestmark = pytest.mark.slow
+
 
 def detector(config: Compose, *overrides: str) -> Trained:
     """A classifier of the task `twice` with one filter of two words: 1 for each of the two that is `great`."""

@@ -14,6 +14,8 @@ from textpool.study.runs import read
 from textpool.study.statistics import mean_over_tasks
 from textpool.study.tables import disagreement
 
+pytestmark = pytest.mark.slow
+
 DOCS = ROOT / "docs"
 PAGES = [DOCS / "when_which.md", ROOT / "README.md"]
 NUMBER = r"(\d+(?:\.\d+)?)"

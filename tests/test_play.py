@@ -16,6 +16,8 @@ from omegaconf import OmegaConf
 
 from textpool.pooling import Pooling
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "play.html").read_text(encoding="utf-8")
 (FORMULAS,) = re.findall(r'<script id="formulas">(.*?)</script>', PAGE, re.S)
 CASES = [(length, k, r) for length in (1, 2, 5, 11) for k in (1, 3, 8) for r in (0.3, 4.0)]

@@ -20,6 +20,8 @@ from textpool.reference import NAME, STRENGTHS, add_reference, fit, hash_test_se
 from textpool.run.folder import Run, claim
 from textpool.study import compare, read
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("data.n_train=200", "data.n_val=60", "data.n_test=60")
 
 

@@ -16,6 +16,8 @@ from textpool.ceilings.readout import accuracy, readouts
 from textpool.ceilings.sentences import PARTS, Sample, Task, canonical, diagnostic_task, draw_task, encode, reordered
 from textpool.pooling import Pooling
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"rounds": (2000, 1000, 2000), "words": (30_000, 30_000, 30_000)}
 
 

@@ -21,6 +21,8 @@ from textpool.inference import accuracy
 from textpool.record import Result
 from textpool.study import lengths as of_lengths
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("data.n_train=8", "data.n_val=8", "data.n_test=40", "~logger")
 
 

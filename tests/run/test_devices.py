@@ -22,6 +22,8 @@ from textpool.record import Result
 from textpool.run.folder import Run
 from textpool.run.training import fit, train
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("data.n_train=192", "data.n_val=64", "data.n_test=64")
 
 

@@ -20,6 +20,8 @@ from textpool.run import gpu
 from textpool.run.command_line import check_command
 from textpool.run.launch import discard_unused
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("data.n_train=64", "data.n_val=32", "data.n_test=32", "trainer.max_epochs=1")
 
 

@@ -15,6 +15,8 @@ from textpool.study import figures
 from textpool.study.comparison import compare
 from textpool.study.runs import read
 
+pytestmark = pytest.mark.slow
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -13,6 +13,8 @@ from textpool.study.comparison import compare
 from textpool.study.grid import Grid, grid, pivot, read_groups
 from textpool.study.runs import read
 
+pytestmark = pytest.mark.slow
+
 
 def grid_of(*studies: Path, **options: Any) -> Grid:
     """The grid of studies, which has to exist."""

@@ -13,6 +13,8 @@ from textpool.study.grid import grid
 from textpool.study.heatmap import heatmap
 from textpool.study.runs import read
 
+pytestmark = pytest.mark.slow
+
 
 def picture(study: Path, metric: str = "test/acc", **bounds: dict[tuple[str, str], float]) -> Figure:
     """The heat map of a study, with bounds of what strategies can represent, by strategy and data."""

@@ -9,6 +9,8 @@ from runs_on_disk import write_run
 
 from textpool.study.report import report
 
+pytestmark = pytest.mark.slow
+
 MARKUP = '<img src=x onerror="alert(1)">'
 
 

@@ -13,6 +13,8 @@ from textpool.study.comparison import compare
 from textpool.study.page import page
 from textpool.study.runs import read
 
+pytestmark = pytest.mark.slow
+
 
 def sentence(index: int, words: str, label: str = "yes", predicted: str = "yes") -> dict[str, Any]:
     """An explained sentence whose first word contributes 2 and the others -0.5."""

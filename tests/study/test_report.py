@@ -14,6 +14,8 @@ from textpool.study.grid import grid
 from textpool.study.report import report, show
 from textpool.study.runs import read
 
+pytestmark = pytest.mark.slow
+
 FILES = ["comparison.csv", "comparison.md", "figures", "report.html", "runs.csv"]
 
 

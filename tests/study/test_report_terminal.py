@@ -16,6 +16,8 @@ from textpool.study.comparison import compare, sort
 from textpool.study.report import report
 from textpool.study.runs import read
 
+pytestmark = pytest.mark.slow
+
 
 def reasons(study: Path, metric: str = "test/acc") -> dict[str, str]:
     """Why each row has no difference."""
