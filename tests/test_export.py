@@ -12,7 +12,8 @@ import torch
 from conftest import CONF, ROOT, Compose
 from torch import Tensor, nn
 
-from textpool.agreement import LARGEST, LONGEST, TOLERANCE, compare, decided_by_rounding
+from textpool import agreement
+from textpool.agreement import LARGEST, TOLERANCE, compare, decided_by_rounding
 from textpool.build import Trained, build_classifier, build_data, content
 from textpool.commands import export as command
 from textpool.export import about, export, program_of, read_onnx, read_pt2
@@ -25,6 +26,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unchecked")]
 # one strategy of each module of textpool.pooling
 ONE_OF_EACH = ("max", "softmax", "chunk_max", "sparse_attention", "max_avg", "first")
 ALL = sorted(file.stem for file in CONF.glob("pooling/*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def shorter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 200 words in the tests that are marked `long` only: the others are for every change."""
+    if request.node.get_closest_marker("long") is None:
+        monkeypatch.setattr(agreement, "LONGEST", 40)
 
 
 def untrained(config: Compose, *overrides: str) -> Trained:
@@ -40,7 +48,7 @@ def check(trained: Trained, path: Path) -> None:
     """Export a classifier, and compare the file with PyTorch once more, for one sentence and for many."""
     difference = export(trained, "onnx", path)
     assert difference.share < TOLERANCE
-    assert difference.sentences == sum(1 + 37 * length % 64 for length in range(1, 201))
+    assert difference.sentences == sum(1 + 37 * length % 64 for length in range(1, agreement.LONGEST + 1))
     assert difference.undecided < 10
     run = read_onnx(path)
     for batch, time in ((1, 1), (1, 2), (64, 200), (3, 300)):
@@ -51,13 +59,13 @@ def check(trained: Trained, path: Path) -> None:
 
 @pytest.mark.parametrize("pooling", ONE_OF_EACH)
 def test_onnx_of_each_kind(config: Compose, tmp_path: Path, pooling: str) -> None:
-    """For 1 to 200 words and 1 to 64 sentences."""
+    """For any number of words and of sentences."""
     check(untrained(config, f"pooling={pooling}"), tmp_path / "it.onnx")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("pooling", sorted({*ALL} - {*ONE_OF_EACH}))
-def test_onnx_of_every_other_strategy(config: Compose, tmp_path: Path, pooling: str) -> None:
+@pytest.mark.parametrize("pooling", ALL)
+def test_onnx_of_every_strategy(config: Compose, tmp_path: Path, pooling: str) -> None:
     check(untrained(config, f"pooling={pooling}"), tmp_path / "it.onnx")
 
 
@@ -122,7 +130,9 @@ def test_the_example_classifies_without_torch(
     command.main()
     told = capsys.readouterr().out
     assert re.search(
-        rf"^difference: at most \d\.\de-\d\d .* of 1 to {LONGEST} words in batches of 1 to {LARGEST}", told, re.M
+        rf"^difference: at most \d\.\de-\d\d .* of 1 to {agreement.LONGEST} words in batches of 1 to {LARGEST}",
+        told,
+        re.M,
     )
     [example] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(encoding="utf-8"), re.S)
     blocked = "import sys\nsys.modules.update(torch=None, textpool=None, lightning=None)\n"
