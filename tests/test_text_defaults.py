@@ -10,7 +10,7 @@ def test_text_chooses_its_model_and_early_stopping(config: Compose, data: str) -
     settings = config(data, "data.train=mine.csv" if data == "data=text_file" else "data.train=train")
     assert (settings["model"]["embedding_dim"], settings["model"]["n_filters"]) == (100, 100)
     assert settings["model"]["embedding_range"] == 0.25
-    assert settings["model"]["dropout"] == 0.5
+    assert (settings["model"]["dropout"], settings["optimizer"]["lr"]) == (0.5, 0.001)
     assert list(settings["callbacks"]) == ["early_stopping"]
 
 
@@ -18,7 +18,7 @@ def test_the_lesson_keeps_its_settings(config: Compose) -> None:
     """Generated sentences are trained with the sizes of the lesson, for all epochs."""
     settings = config("data=sentiment")
     assert (settings["model"]["embedding_dim"], settings["model"]["kernel_sizes"]) == (32, [2, 3, 4])
-    assert "callbacks" not in settings
+    assert ("callbacks" in settings, settings["optimizer"]["lr"]) == (False, 0.003)
 
 
 def test_what_a_command_or_an_experiment_says_comes_first(config: Compose) -> None:
