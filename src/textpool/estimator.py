@@ -95,7 +95,7 @@ class TextPoolClassifier:
         max_length: int | None = None,
         batch_size: int = 64,
         lr: float = 0.001,
-        max_epochs: int = 40,
+        max_epochs: int = 20,
         patience: int | None = 5,
         val_fraction: float = 0.1,
         accelerator: str = "auto",
