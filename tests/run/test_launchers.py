@@ -272,6 +272,6 @@ def test_a_search_is_continued(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert states() == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
     assert optuna.load_study("search", storage).trials[-1].params["k"] == interrupted
-    failing = sweep("experiment=search", "hydra.sweeper.n_trials=4", "pooling=kmax", "k=0", "~logger", cwd=tmp_path)
+    failing = sweep("experiment=search", "hydra.sweeper.n_trials=4", "monitor=val/nope", "~logger", cwd=tmp_path)
     assert failing.returncode == 1
     assert states()[-1] == "FAIL"
