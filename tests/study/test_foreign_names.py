@@ -34,7 +34,7 @@ def study(tmp_path: Path) -> Path:
 def test_markdown(study: Path) -> None:
     """One row of the table for each run, without HTML, links or code."""
     comparison = compare(read(study))
-    text = markdown(comparison, None, "Study <i>x</i>", ["bad failed: <b>|no|</b>\n# heading"])
+    text = markdown(comparison, None, "Study <i>x</i>", ["bad failed: <b>|no|</b>\n# heading [x](http://a.b)"])
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(NAMES) + 2
     assert not re.search(r"<[a-z/]", text)

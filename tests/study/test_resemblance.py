@@ -1,8 +1,13 @@
 """Rank correlations of strategies: known values, and an interval that is honest about few strategies."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+from runs_on_disk import write_run
 
+from textpool.commands import resemblance as command
 from textpool.study.resemblance import resemblance, spearman, table
 
 ORDER = {name: [place + 0.1, place - 0.1] for place, name in enumerate("abcdefgh")}
@@ -55,3 +60,30 @@ def test_too_few_strategies_say_nothing() -> None:
     """Four in common are refused."""
     with pytest.raises(ValueError, match="at least 5 strategies in common, got 4"):
         resemblance({name: [1.0, 2.0] for name in "abcd"}, ORDER)
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A task that orders the poolings as the data set does, and one that orders them the other way round."""
+    for place, pooling in enumerate(("max", "avg", "sum", "stats", "first", "attention")):
+        for seed in range(2):
+            accuracy = 0.5 + 0.05 * place + 0.001 * seed
+            write_run(tmp_path / "tasks", accuracy, pooling=pooling, seed=seed, data="order")
+            write_run(tmp_path / "tasks", 1 - accuracy, pooling=pooling, seed=seed, data="tone")
+            for mask in ("valid", "none"):
+                settings = {"model.window_mask": mask}
+                write_run(tmp_path / "mine", accuracy, pooling=pooling, seed=seed, data="text", settings=settings)
+    arguments = ["resemblance", str(tmp_path / "tasks"), str(tmp_path / "mine")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match=r"max: more than one row, .*: choose one with --where SETTING=VALUE"):
+        command.main()
+    monkeypatch.setattr(sys, "argv", [*arguments, "--where", "model.window_mask=valid", "--csv"])
+    command.main()
+    lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["task", "data", "rho", "low", "high", "p", "n"]
+    assert [(line[0], line[1], round(float(line[2]), 6), line[6]) for line in lines[1:]] == [
+        ("order", "mine", 1.0, "6"),
+        ("tone", "mine", -1.0, "6"),
+    ]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--where", "model.window_mask=touching"])
+    with pytest.raises(SystemExit, match=r"has no run with model\.window_mask=touching"):
+        command.main()
