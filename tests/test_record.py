@@ -139,6 +139,16 @@ def test_the_hash_of_sentences_tells_order_labels_and_texts_apart() -> None:
     assert sentences_hash(iter(["a", "b"]), iter(["x", "y"])) in hashes
 
 
+def test_a_reader_keeps_the_file_that_it_has_opened(tmp_path: Path) -> None:
+    """A file is replaced whole, by another one: nobody reads a part of the new content."""
+    path = tmp_path / "a.txt"
+    write_atomic(path, "old content")
+    with path.open(encoding="utf-8") as opened:
+        write_atomic(path, "new")
+        assert opened.read() == "old content"
+    assert path.read_text(encoding="utf-8") == "new"
+
+
 def test_drafts_of_killed_writings_are_removed(tmp_path: Path) -> None:
     """Those of processes that run, new ones and other hidden files stay."""
     names = [".overrides.yaml.999999999", f".comparison.md.{os.getpid()}", ".comparison.md.999999999", ".lock", ".a.b"]
