@@ -8,12 +8,11 @@ import atexit
 import multiprocessing
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,19 +21,24 @@ SERVER.set_forkserver_preload(["textpool.run.training", "textpool.study.report",
 Done = subprocess.CompletedProcess[str]
 
 
-def run(
+def run(script: Path, arguments: Sequence[str], cwd: Path, stdin: str = "", **environment: str) -> Done:
+    """Run a script to its end, with some variables in addition to the environment of this process."""
+    return _run(script, arguments, cwd, stdin, None, environment)
+
+
+def terminated(script: Path, arguments: Sequence[str], cwd: Path, when: Callable[[], bool], **environment: str) -> Done:
+    """Run a script that gets SIGTERM as soon as `when` is true."""
+    return _run(script, arguments, cwd, "", when, environment)
+
+
+def _run(
     script: Path,
     arguments: Sequence[str],
     cwd: Path,
-    stdin: str = "",
-    end_when: Callable[[], bool] | None = None,
-    signum: int = signal.SIGTERM,
-    **environment: str,
+    stdin: str,
+    end_when: Callable[[], bool] | None,
+    environment: Mapping[str, str],
 ) -> Done:
-    """Run a script to its end, with some variables in addition to the environment of this process.
-
-    With `end_when`, the process gets a signal as soon as that is true.
-    """
     with TemporaryDirectory() as folder:
         files = [str(Path(folder, name)) for name in ("stdin", "stdout", "stderr")]
         Path(files[0]).write_text(stdin, encoding="utf-8")
@@ -43,7 +47,7 @@ def run(
         process.start()
         while end_when is not None and process.is_alive():
             if end_when():
-                os.kill(process.pid or 0, signum)
+                process.terminate()
                 break
             time.sleep(0.02)
         process.join()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from forked import Done, run
+from forked import Done, run, terminated
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +14,10 @@ TINY = ["data.n_train=192", "data.n_val=64", "data.n_test=64", "~logger", "study
 
 def train(cwd: Path, *arguments: str, ended: bool = False) -> Done:
     """Run `train.py`; `ended`: until there is a checkpoint from which it continues."""
-    end_when = (lambda: any(cwd.glob("logs/mine/*/checkpoints/last.ckpt"))) if ended else None
-    return run(ROOT / "scripts/train.py", [*arguments, *TINY], cwd, end_when=end_when, OMP_NUM_THREADS="1")
+    command = (ROOT / "scripts/train.py", [*arguments, *TINY], cwd)
+    if not ended:
+        return run(*command, OMP_NUM_THREADS="1")
+    return terminated(*command, lambda: any(cwd.glob("logs/mine/*/checkpoints/last.ckpt")), OMP_NUM_THREADS="1")
 
 
 def metrics(cwd: Path) -> dict[str, float]:
