@@ -196,10 +196,11 @@ def top_ngrams(
     found: dict[tuple[str, ...], NGram] = {}
     for index in maxima.argsort(descending=True, stable=True).tolist():
         start = int(places[index]) - before
-        ngram = tuple(words[index][max(0, start) : start + width])
+        sentence: list[str] = [*words[index]]
+        ngram = tuple(sentence[max(0, start) : start + width])
         if not ngram or ngram in found:
             continue
-        [tokens] = encode(trained, [words[index]])
+        [tokens] = encode(trained, [sentence])
         embedded = model.embedding(tokens).detach()[0]  # (time, channels)
         known = range(max(0, start), min(start + width, len(tokens[0])))
         parts = [float(embedded[place] @ weight[:, place - start]) for place in known][: len(ngram)]

@@ -71,7 +71,7 @@ def test_accuracy(tmp_path: Path) -> None:
     points = [np.asarray(line.get_xdata()).tolist() for line in axes.get_lines()]
     assert [pytest.approx(55)] in points
     assert [pytest.approx(75)] in points
-    assert {str(line.get_label()): line.get_xdata()[0] for line in axes.get_lines()[-2:]} == {
+    assert {str(line.get_label()): np.asarray(line.get_xdata())[0] for line in axes.get_lines()[-2:]} == {
         "majority guess": pytest.approx(25),
         "best that can be reached": pytest.approx(90),
     }
@@ -214,7 +214,8 @@ def test_a_setting_of_two_values_side_by_side(tmp_path: Path) -> None:
     figure = drawn(tmp_path)["by_window_mask"]
     assert [axes.get_title() for axes in figure.axes] == ["order", "tone"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["max", "avg"]
-    points = [(float(line.get_xdata()[0]), round(float(line.get_ydata()[0]), 2)) for line in figure.axes[0].get_lines()]
+    at = [(np.asarray(line.get_xdata())[0], np.asarray(line.get_ydata())[0]) for line in figure.axes[0].get_lines()]
+    points = [(float(x), round(float(y), 2)) for x, y in at]
     assert sorted(points) == [(50, 0.15), (50, 1.15), (60, -0.15), (60, 0.85)]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["window_mask valid", "window_mask none"]
 

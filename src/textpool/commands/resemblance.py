@@ -2,7 +2,11 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+SIGNIFICANT = 0.05
 
 
 def main() -> None:
@@ -52,13 +56,18 @@ def main() -> None:
     if arguments.csv:
         print(found.to_csv(index=False, lineterminator="\n"), end="")
         return
-    cells = [
-        f"{row.rho:+.2f} [{row.low:+.2f}, {row.high:+.2f}]{'*' * bool(row.p <= 0.05)}" for row in found.itertuples()
-    ]
-    grid = found.assign(cell=cells).pivot(index="task", columns="data", values="cell")
+    grid = found.assign(cell=[in_words(row) for row in found.to_dict("records")]).pivot(
+        index="task", columns="data", values="cell"
+    )
     print(grid.reindex(index=list(tasks), columns=list(others)).rename_axis(None, axis=1).to_string())
     n = sorted(set(found["n"]))
     print(
         f"\nSpearman's rank correlation of {' to '.join(map(str, n))} strategies, with 95 % intervals. "
         f"*: p <= 0.05 after the correction for {len(found)} pairs (Holm)."
     )
+
+
+def in_words(pair: Mapping[Any, float]) -> str:
+    """A correlation with its interval, and a star where it is significant after the correction."""
+    star = "*" if pair["p"] <= SIGNIFICANT else ""
+    return f"{pair['rho']:+.2f} [{pair['low']:+.2f}, {pair['high']:+.2f}]{star}"

@@ -190,7 +190,7 @@ def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataF
     # a failed run with other settings does not lengthen the names of the finished ones
     among = {"finished": rows[rows["seeds"] > 0], "all": rows}
     # what is the same in all rows of a study is said by the study's name
-    by_study = rows.groupby("study", sort=False)[factors].nunique(dropna=False) if "study" in factors else None
+    by_study = rows.groupby("study", sort=False)[list(factors)].nunique(dropna=False) if "study" in factors else None
     told = [name for name in factors if by_study is not None and (by_study[name] <= 1).all()]
     others = {
         which: [

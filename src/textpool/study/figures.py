@@ -189,7 +189,7 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
     size = (2.2 + 2.6 * across, 1.5 + down * (0.9 + 0.3 * len(strategies)))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, sharey=True)
-    for axes, (key, panel) in zip(grid.flat, panels, strict=False):
+    for axes, (_, panel) in zip(grid.flat, panels, strict=False):
         for number, value in enumerate(values):
             shift = 0.3 * (number / max(1, len(values) - 1) - 0.5) if len(values) > 1 else 0.0
             label = setting_in_words(setting, value, rows.attrs["factors"])
@@ -197,8 +197,8 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
                 place = strategies.index(row["strategy"]) + shift
                 _point(axes, row, place, COLOURS[number % 7], MARKERS[number % 7], label=label)
                 label = ""
-        values_of = dict(zip(differing, key if differing else (), strict=True))
-        words = [setting_in_words(name, values_of[name], rows.attrs["factors"], ("data", "study")) for name in told]
+        first = panel.iloc[0]
+        words = [setting_in_words(name, first[name], rows.attrs["factors"], ("data", "study")) for name in told]
         axes.set_title(", ".join(words), fontsize="small")
         axes.set_yticks(range(len(strategies)), strategies)
         axes.set_ylim(len(strategies) - 0.5, -0.5)
