@@ -90,7 +90,9 @@ def test_the_scripts_around_a_checkpoint(sweep: tuple[Path, Done], tmp_path: Pat
     expected = result(cwd, "first", "kmax-k3")["metrics"]
     assert isinstance(expected, dict)
     assert measured.pop("per_class") == result(cwd, "first", "kmax-k3")["per_class"]
-    assert measured == pytest.approx({"sentences": 64} | {k: v for k, v in expected.items() if k.startswith("test/")})
+    assert measured == pytest.approx(
+        {"sentences": 64, "skipped": 0} | {k: v for k, v in expected.items() if k.startswith("test/")}
+    )
 
     (tmp_path / "mine.csv").write_text("text,label\na great film,positive\nso very bad,negative\n")
     assert json.loads(script("evaluate", best, "mine.csv", cwd=tmp_path).stdout)["sentences"] == 2

@@ -166,7 +166,7 @@ def test_a_long_study_has_a_picture_of_the_grid_only(tasks: Path, monkeypatch: p
     """Figures with a line or a point per row are drawn as long as they can be told apart."""
     report([tasks])
     names = {path.stem for path in (tasks / "figures").glob("*.png")}
-    assert names == {"grid", "accuracy", "learning_curves", "against_k", "profile", "profile_2"}
+    assert names == {"grid", "accuracy", "learning_curves", "against_k", "by_n_filler", "profile", "profile_2"}
     monkeypatch.setattr(module, "MOST_ROWS", 17)
     report([tasks])
     assert {path.stem for path in (tasks / "figures").glob("*.png")} == {"grid", "profile", "profile_2"}
