@@ -66,6 +66,8 @@ def draw(explained: Sequence[Mapping[str, "Explanation"]], path: str) -> None:
     """
     from textpool.study.words import Reading, draw_words
 
+    if not explained:
+        raise ValueError("figure: expected at least one sentence with words")
     names = short_labels([Path(name).name for each in explained for name in each])
     panels = [
         {
