@@ -196,7 +196,7 @@ def top_ngrams(
     found: dict[tuple[str, ...], NGram] = {}
     for index in maxima.argsort(descending=True, stable=True).tolist():
         start = int(places[index]) - before
-        sentence: list[str] = [*words[index]]
+        sentence = list(words[int(index)])
         ngram = tuple(sentence[max(0, start) : start + width])
         if not ngram or ngram in found:
             continue
