@@ -115,3 +115,12 @@ def test_claims_in_the_text() -> None:
         chosen = rows[(rows["set"] == sets[shown]) & (rows["strategy"] == strategy)]
         chosen = chosen[chosen["mask"] == ("valid" if mask.startswith("with the") else "none")]
         assert mean == points(chosen["mean"].iloc[0]), (strategy, shown, mask)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_numbers_of_kim(name: str) -> None:
+    """The mean of all runs, and their number, in the first table of the page."""
+    runs = read(RUNS / f"kim_{name}.csv")
+    line = re.search(rf"^\| {NAMES[name]} \| (\d+) .*? \| (\d+\.\d) ", PAGE.read_text(encoding="utf-8"), re.M)
+    assert line is not None
+    assert (int(line[1]), line[2]) == (len(runs), points(runs["test/acc"].mean()))
