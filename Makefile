@@ -18,7 +18,7 @@ test: $(VENV)/installed-test lint  ## linter, type checker and tests, in minutes
 quick: $(VENV)/installed-test  ## style and the tests that neither train nor start processes, in about a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	EXAMPLES=10 $(PYTEST) tests -m "not slow"
+	EXAMPLES=10 $(PYTEST) tests -m "not slow and not long"
 
 long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers and compiled code, minutes each
 	$(BIN)/pytest tests -m long

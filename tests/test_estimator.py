@@ -24,7 +24,7 @@ from textpool.pooling import Avg, Concat, KMax, Max
 
 POSITIVE, NEGATIVE = "a great film , I loved it", "an awful film , I hated it"
 TEXTS, LABELS = [POSITIVE, NEGATIVE] * 30, ["pos", "neg"] * 30
-QUICK: dict[str, Any] = {"max_epochs": 4, "accelerator": "cpu"}
+QUICK: dict[str, Any] = {"max_epochs": 4, "accelerator": "cpu", "embedding_dim": 16, "n_filters": 8}
 
 
 def lesson(n_train: int) -> tuple[list[str], list[str], list[str], list[str]]:

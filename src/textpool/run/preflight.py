@@ -43,7 +43,7 @@ def check_settings(config: Mapping[str, Any], on_this_machine: bool = True) -> N
     for name in ("compile", "tune_vectors", "overwrite", "stop_on_failure"):
         switch(name, config.get(name, False))
     monitor = config.get("monitor")
-    if not isinstance(monitor, str) or not monitor.startswith("val/"):
+    if not isinstance(monitor, str) or not (monitor.startswith("val/") or monitor == "epoch"):
         raise ValueError(f"monitor: expected the name of a validation metric, such as val/acc, got {monitor!r}")
     for name, what in (("vectors", "a file of word vectors"), ("resume", "a last.ckpt")):
         if not isinstance(config.get(name), str | None):
