@@ -8,7 +8,7 @@ from conftest import Compose
 from test_training import numbers, run
 
 from textpool.record import EPOCHS
-from textpool.study import readings
+from textpool.study import words
 from textpool.study.comparison import compare
 from textpool.study.runs import read
 
@@ -28,10 +28,10 @@ def test_words_over_epochs(config: Compose, tmp_path: Path) -> None:
         assert [len(parts) for parts in each["contributions"]] == [len(each["words"])] * 3
         assert len({tuple(parts) for parts in each["contributions"]}) == 3
     runs = read(tmp_path / "study")
-    figure = readings.draw_over_epochs(compare(runs), runs)
+    figure = words.draw_over_epochs(compare(runs), runs)
     assert figure is not None
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["kmax: a first", "kmax: b first"] * 2
     (tmp_path / "study" / "kmax" / EPOCHS).write_text(
         '{"epochs": [1], "sentences": [{"words": ["a"], "contributions": 3}]}'
     )
-    assert readings.draw_over_epochs(compare(runs), runs) is None
+    assert words.draw_over_epochs(compare(runs), runs) is None

@@ -1,6 +1,8 @@
 """Words by strategies from the files of a study."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from runs_on_disk import write_run
 
 from textpool.record import READINGS
-from textpool.study import readings
+from textpool.study import words
 from textpool.study.comparison import compare
 from textpool.study.page import page
 from textpool.study.runs import read
@@ -33,7 +35,7 @@ def write(
 
 def pictures(study: Path) -> dict[str, Any]:
     runs = read(study)
-    return readings.draw(compare(runs), runs)
+    return words.draw(compare(runs), runs)
 
 
 def test_sentences_that_all_strategies_explain(tmp_path: Path) -> None:
@@ -77,3 +79,9 @@ def test_the_page_has_a_choice_of_runs(tmp_path: Path) -> None:
     data = text.split('id="readings">')[1].split("</script>")[0]
     assert json.loads(data)["max"]["mistakes"][0]["words"] == ["</script><b>", "bad"]
     assert "What two runs read" in text
+
+
+def test_a_report_that_draws_nothing_does_not_wait_for_matplotlib() -> None:
+    """It takes a second to import, and the figures of a study that has not changed are not drawn again."""
+    code = "import sys, textpool.study.report; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -64,7 +64,8 @@ def draw(explained: Sequence[Mapping[str, "Explanation"]], path: str) -> None:
     Raises:
         ValueError: if there is none, or the file has a format that cannot be written.
     """
-    from textpool.study.words import Reading, draw_words
+    from textpool.study.readings import Reading
+    from textpool.study.words import draw_words
 
     if not explained:
         raise ValueError("figure: expected at least one sentence with words")

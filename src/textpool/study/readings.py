@@ -1,23 +1,32 @@
-"""What the runs of a study read of the same test sentences."""
+"""What the runs of a study read of the same test sentences, from their files; the pictures are in `words`."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from textpool.record import EPOCHS, READINGS
-from textpool.study.words import COLOURS, Reading, draw_words
 
 SENTENCES = 4  # of a picture
-MOST_ROWS = 12  # strategies of a picture
-MOST_PICTURES = 10
 
 Explained = dict[str, list[dict[str, Any]]]
+
+
+class Reading(NamedTuple):
+    """What a classifier reads of a sentence.
+
+    Attributes:
+        words: of the sentence.
+        contributions: of each word to the logit of the class.
+        answer: the class with its probability, in words for people.
+    """
+
+    words: Sequence[str]
+    contributions: Sequence[float]
+    answer: str
 
 
 def read_readings(folder: Path | None) -> Explained | None:
@@ -33,6 +42,19 @@ def read_readings(folder: Path | None) -> Explained | None:
     return content
 
 
+def read_epochs(folder: Path | None) -> dict[str, Any] | None:
+    """What a run read after each epoch, `epochs` and `sentences`; None where there is nothing that can be read."""
+    try:
+        content = json.loads((Path(str(folder)) / EPOCHS).read_text(encoding="utf-8"))
+        for each in content["sentences"]:
+            if np.shape(each["contributions"]) != (len(content["epochs"]), len(each["words"])):
+                raise ValueError(f"{EPOCHS}: a number for each epoch and word")
+            np.asarray(each["contributions"], dtype=float)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return content
+
+
 def as_reading(explained: Mapping[str, Any]) -> Reading:
     """What is drawn of an explained sentence; a cross marks a wrong class."""
     wrong = " ✗" if explained["predicted"] != explained["label"] else ""
@@ -40,71 +62,6 @@ def as_reading(explained: Mapping[str, Any]) -> Reading:
     return Reading(
         [str(word) for word in explained["words"]], [float(part) for part in explained["contributions"]], answer
     )
-
-
-def draw(rows: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Figure]:
-    """Words by strategies: a picture for each data set, of sentences that all strategies there were tested on.
-
-    Each strategy is shown by its first run. Of several rows of one strategy on the same data, the first is shown.
-
-    Args:
-        rows: of a comparison.
-        runs: from `textpool.study.read`.
-    """
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for row, run in first_runs(rows, runs):
-        strategies = found.setdefault(str(row.get("data", "")), {})
-        readings = read_readings(run["folder"])
-        if readings is not None and row["strategy"] not in strategies and len(strategies) < MOST_ROWS:
-            strategies[row["strategy"]] = readings["examples"]
-    figures = {}
-    for data, strategies in list(found.items())[:MOST_PICTURES]:
-        sentences = shared(strategies)
-        if sentences:
-            titles = [f"{number + 1}. {label}" for number, (label, _) in enumerate(sentences)]
-            name = "words" if len(found) == 1 else f"words_{data}"
-            figures[name] = draw_words([readings for _, readings in sentences], titles)
-    return figures
-
-
-def draw_over_epochs(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
-    """Words by epochs: a row of panels for each strategy, a panel for each sentence; None without such runs.
-
-    The colour is the share of a word in all that the words contribute to the logit of the correct class in that epoch.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for row, run in first_runs(rows, runs):
-        try:
-            content = json.loads((Path(str(run["folder"])) / EPOCHS).read_text(encoding="utf-8"))
-            for each in content["sentences"]:
-                if np.shape(each["contributions"]) != (len(content["epochs"]), len(each["words"])):
-                    raise ValueError(f"{EPOCHS}: a number for each epoch and word")
-                np.asarray(each["contributions"], dtype=float)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if len(found) < MOST_ROWS:
-            found[row["row"]] = content
-    across = max((len(content["sentences"]) for content in found.values()), default=0)
-    if not across:
-        return None
-    figure = Figure(figsize=(1.2 + 3.4 * across, 0.6 + 2.6 * len(found)), layout="constrained")
-    grid = figure.subplots(len(found), across, squeeze=False)
-    for panels, (name, content) in zip(grid, found.items(), strict=True):
-        for number, axes in enumerate(panels):
-            if number >= len(content["sentences"]):
-                axes.set_visible(False)
-                continue
-            sentence, epochs = content["sentences"][number], content["epochs"]
-            parts = np.asarray(sentence["contributions"], dtype=float)  # (epochs, words)
-            shares = parts / np.maximum(np.abs(parts).sum(1, keepdims=True), 1e-9)
-            limit = max(0.25, float(np.abs(shares).max()))
-            extent = (-0.5, parts.shape[1] - 0.5, epochs[-1] + 0.5, epochs[0] - 0.5)
-            axes.imshow(shares, cmap=COLOURS, vmin=-limit, vmax=limit, aspect="auto", extent=extent)
-            axes.set_xticks(range(parts.shape[1]), sentence["words"], rotation=90, fontsize="x-small")
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.set_title(f"{name}: {sentence['label']}", fontsize="small", loc="left")
-            axes.set_ylabel("epoch" if number == 0 else "")
-    return figure
 
 
 def first_runs(rows: pd.DataFrame, runs: pd.DataFrame) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:

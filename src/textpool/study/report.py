@@ -126,17 +126,17 @@ def draw(
     folder: Path, runs: pd.DataFrame, comparison: pd.DataFrame, overview: Grid | None, content: str, heading: str = ""
 ) -> None:
     """Draw the figures into a folder, and note there of what they were drawn."""
-    from textpool.study import figures, heatmap, profile, readings  # late: matplotlib takes a second
+    from textpool.study import figures, heatmap, profile, words  # late: matplotlib takes a second
 
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
     if overview is None or len(comparison) <= MOST_ROWS:
         pictures |= figures.draw(comparison, runs, heading)
     if overview is not None:
         pictures |= profile.draw(overview)
-    of_words = readings.draw(comparison[comparison["mean"].notna()], runs)
+    of_words = words.draw(comparison[comparison["mean"].notna()], runs)
     for name, figure in of_words.items():
         figure.suptitle(": ".join(filter(None, (heading, name.removeprefix("words_")))), x=0.01, ha="left")
-    over_epochs = readings.draw_over_epochs(comparison[comparison["mean"].notna()], runs)
+    over_epochs = words.draw_over_epochs(comparison[comparison["mean"].notna()], runs)
     if over_epochs is not None:
         over_epochs.suptitle(heading, x=0.01, ha="left")
         of_words["epochs"] = over_epochs
