@@ -129,3 +129,12 @@ def test_the_command_takes_one_checkpoint_or_a_sentence(
     command.main()
     assert json.loads(capsys.readouterr().out)["max"]["values"] == [0.75, 1.25]
     assert out.stat().st_size > 5_000
+
+
+def test_windows_that_extend_beyond_the_sentence(config: Compose) -> None:
+    """With `touching`, the first window holds the first word alone; the cue that it takes is found all the same."""
+    trained = detector(config, "model.window_mask=touching")
+    assert kept(trained, "great the").windows == ["great", "great the", "the"]
+    sentences = [Sentence(["the", "great", "the", "the"], "once")] * 5
+    [card] = filter_cards(trained, sentences, n_filters=1)
+    assert (card.ngrams[0].words, card.ngrams[0].value, card.with_cue) == (["great", "the"], 1.25, 1.0)

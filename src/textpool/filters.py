@@ -110,7 +110,7 @@ def filter_cards(
                 pure_label,
                 n_pure,
                 {label: float(weights[row, number]) for row, label in enumerate(data.labels)},
-                share_with_cue(data, words, places[:, number], model.kernel_sizes[size]),
+                share_with_cue(trained, words, places[:, number], model.kernel_sizes[size]),
             )
         )
     return cards
@@ -189,39 +189,49 @@ def top_ngrams(
 ) -> list[NGram]:
     """The different n-grams with the largest values of a filter, with what each word adds to the value."""
     model = text_cnn(trained)
-    width, before = model.kernel_sizes[size], window_start(model, model.kernel_sizes[size])
+    width = model.kernel_sizes[size]
     convolution = model.convolutions[size]
     assert isinstance(convolution, nn.Conv1d)
     weight = convolution.weight.detach()[own]  # (channels, width)
     found: dict[tuple[str, ...], NGram] = {}
     for index in maxima.argsort(descending=True, stable=True).tolist():
-        start = int(places[index]) - before
         sentence = list(words[int(index)])
-        ngram = tuple(sentence[max(0, start) : start + width])
+        real = window(model, width, int(places[index]), len(sentence))
+        ngram = tuple(sentence[real.start : real.stop])
         if not ngram or ngram in found:
             continue
         [tokens] = encode(trained, [sentence])
         embedded = model.embedding(tokens).detach()[0]  # (time, channels)
-        known = range(max(0, start), min(start + width, len(tokens[0])))
-        parts = [float(embedded[place] @ weight[:, place - start]) for place in known][: len(ngram)]
+        start = int(places[index]) - before(model, width)
+        parts = [float(embedded[place] @ weight[:, place - start]) for place in real if place < len(embedded)]
         found[ngram] = NGram(list(ngram), parts, float(maxima[index]))
         if len(found) == n:
             break
     return list(found.values())
 
 
-def window_start(model: TextCNN, width: int) -> int:
-    """How many places before its first word a window starts: those that extend beyond the sentence come first."""
+def before(model: TextCNN, width: int) -> int:
+    """How many places before the first word the first window starts: those that extend beyond it come first."""
     return width - 1 if model.window_mask == "touching" else 0
 
 
-def share_with_cue(data: object, words: Sequence[Sequence[str]], places: Tensor, width: int) -> float | None:
+def window(model: TextCNN, width: int, place: int, n_words: int) -> range:
+    """The places of the words that a window holds."""
+    start = place - before(model, width)
+    return range(max(0, start), min(start + width, n_words))
+
+
+def share_with_cue(trained: Trained, words: Sequence[Sequence[str]], places: Tensor, width: int) -> float | None:
     """Of the sentences of a diagnostic task that have a cue: in how many does the window of the maximum hold one?"""
+    model, data = text_cnn(trained), trained.data
     if not isinstance(data, DiagnosticTask):
         return None
     cues = {data.a, data.b}
     with_cue = [number for number, each in enumerate(words) if cues & set(each)]
-    taken = [cues & set(words[number][int(places[number]) : int(places[number]) + width]) for number in with_cue]
+    windows = [window(model, width, int(places[number]), len(words[number])) for number in with_cue]
+    taken = [
+        cues & {words[number][place] for place in of_one} for number, of_one in zip(with_cue, windows, strict=True)
+    ]
     return sum(map(bool, taken)) / len(taken) if taken else None
 
 
@@ -258,11 +268,11 @@ def kept(trained: Trained, sentence: str, number: tuple[int, int] | None = None)
         pooled = model.poolings[size](features, mask)[0, own]  # (size,)
         gradients = [torch.autograd.grad(value, features, retain_graph=True)[0][0, own].abs() for value in pooled]
     weight = torch.stack(gradients).sum(0)
-    width, before = model.kernel_sizes[size], window_start(model, model.kernel_sizes[size])
+    width = model.kernel_sizes[size]
     real = mask[0].nonzero().flatten().tolist()
     return Kept(
         f"{width} words, filter {own}",
-        [" ".join(words[max(0, place - before) : place - before + width]) for place in real],
+        [" ".join(words[each] for each in window(model, width, place, len(words))) for place in real],
         [float(maps[size][0][0, own, place]) for place in real],
         [float(weight[place] / weight.sum().clamp(min=1e-12)) for place in real],
         pooled.detach().tolist(),
