@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from textpool.commands.resemblance import in_words
 from textpool.study.comparison import compare
-from textpool.study.resemblance import by_strategy, table
+from textpool.study.resemblance import by_strategy, by_task, table
 from textpool.study.runs import read
 
 pytestmark = pytest.mark.slow
@@ -61,18 +61,14 @@ def masked_table(name: str) -> list[str]:
 
 def resemblance_table() -> list[str]:
     """Rank correlations of the tasks with the data sets, `*` where they are significant after the correction."""
-    tasks = compare(read(RUNS / "when_which.csv"), choose=["optimizer.lr"])
-    by_task = {}
-    for name, rows in tasks.groupby("data", sort=False):
-        rows.attrs = tasks.attrs
-        by_task[str(name)] = by_strategy(rows)
+    tasks = by_task(compare(read(RUNS / "when_which.csv"), choose=["optimizer.lr"]))
     others = {}
     for name, path in MASKED.items():
         runs = read(path)
         valid = by_strategy(compare(runs[runs["model.window_mask"] == "valid"]))
-        if len(set(valid) & set(by_task["order"])) >= 9:
+        if len(set(valid) & set(tasks["order"])) >= 9:
             others[NAMES[name]] = valid
-    found = table(by_task, others)
+    found = table(tasks, others)
     lines = [f"| task | {' | '.join(others)} |", f"|---|{'---:|' * len(others)}"]
     for task, rows in found.groupby("task", sort=False):
         cells = [in_words(row) for row in rows.to_dict("records")]

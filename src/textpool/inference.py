@@ -86,20 +86,21 @@ def evaluate_classes(
     return per_class(trained.data.labels, encoded.labels, predict_classes(trained, encoded, batch_size))
 
 
-def predict_classes(trained: Trained, sentences: EncodedSentences, batch_size: int) -> Tensor:
-    """Numbers of the most probable classes, (sentences,)."""
+def logits_of(trained: Trained, sentences: EncodedSentences, batch_size: int) -> Tensor:
+    """Logits, (sentences, classes)."""
     classifier, data = trained
     with torch.inference_mode():
-        found = [classifier(batch.tokens).argmax(-1) for batch in data.loader(sentences, batch_size=batch_size)]
-    return torch.cat(found)
+        return torch.cat([classifier(batch.tokens) for batch in data.loader(sentences, batch_size=batch_size)])
+
+
+def predict_classes(trained: Trained, sentences: EncodedSentences, batch_size: int) -> Tensor:
+    """Numbers of the most probable classes, (sentences,)."""
+    return logits_of(trained, sentences, batch_size).argmax(-1)
 
 
 def probabilities_of(trained: Trained, sentences: EncodedSentences, batch_size: int = 256) -> Tensor:
     """Probability of each class, (sentences, classes)."""
-    classifier, data = trained
-    with torch.inference_mode():
-        found = [classifier(batch.tokens).softmax(-1) for batch in data.loader(sentences, batch_size=batch_size)]
-    return torch.cat(found)
+    return logits_of(trained, sentences, batch_size).softmax(-1)
 
 
 def accuracy(trained: Trained, sentences: EncodedSentences, weights: Tensor | None = None) -> float:

@@ -25,7 +25,7 @@ def main() -> None:
     import pandas as pd  # late: --help needs none of them
 
     from textpool.study.comparison import compare
-    from textpool.study.resemblance import by_strategy, table
+    from textpool.study.resemblance import by_strategy, by_task, table
     from textpool.study.runs import read
 
     def chosen(study: Path) -> pd.DataFrame:
@@ -39,13 +39,8 @@ def main() -> None:
         return runs
 
     try:
-        of_tasks = compare(
-            read(arguments.tasks), choose=(arguments.choose or "").split(",") if arguments.choose else ()
-        )
-        tasks = {}
-        for name, rows in of_tasks.groupby("data", sort=False):
-            rows.attrs = of_tasks.attrs
-            tasks[str(name)] = by_strategy(rows)
+        choose = arguments.choose.split(",") if arguments.choose else ()
+        tasks = by_task(compare(read(arguments.tasks), choose=choose))
         others = {
             study.stem if study.is_file() else study.name: by_strategy(compare(chosen(study)))
             for study in arguments.studies

@@ -211,9 +211,8 @@ class SentenceData(LightningDataModule, ABC):
             batch_size=self.batch_size if self.bucket else None,
         )
         loop = getattr(self.trainer, "fit_loop", None)
-        if (
-            loop is not None
-        ):  # Lightning tells the epoch only after the data workers have been given their first batches
+        if loop is not None:
+            # Lightning tells the epoch only after the data workers have been given their first batches
             sampler.set_epoch(loop.epoch_progress.current.processed)
         return self.loader(dataset, sampler, self.share_of_batch(processes))
 

@@ -1,5 +1,6 @@
 """How what a classifier reads of some sentences changes while it is trained, for `callbacks=words_over_epochs`."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from textpool.checks import integer
 from textpool.data import SentenceData
 from textpool.explain import explain
 from textpool.record import EPOCHS, write_atomic
-from textpool.run.readings import LONGEST, in_turn
+from textpool.run.readings import in_turn, short_sentences
 
 
 class WordsOverEpochs(Callback):
@@ -40,8 +41,9 @@ class WordsOverEpochs(Callback):
             self.read = self._chosen(data)
         device = pl_module.device
         self.epochs.append(trainer.current_epoch + 1)
+        trained = Trained(pl_module.cpu(), data)  # pyright: ignore[reportArgumentType]
         for each in self.read:
-            (found,) = explain(Trained(pl_module.cpu(), data), [each["text"]], each["label"])  # pyright: ignore[reportArgumentType]
+            (found,) = explain(trained, [each["text"]], each["label"])
             each["words"] = found.words
             each["contributions"].append([round(share, 6) for share in found.contributions])
         pl_module.to(device)
@@ -63,10 +65,8 @@ class WordsOverEpochs(Callback):
 
     def _chosen(self, data: SentenceData) -> list[dict[str, Any]]:
         targets = data.encoded["val"].labels.tolist()
-        lengths = data.encoded["val"].lengths.tolist()
-        shown = [index for index in range(len(targets)) if 0 < lengths[index] <= LONGEST]
         texts = data.texts("val")
-        chosen = list(in_turn(shown, targets))[: self.n_sentences]
+        chosen = itertools.islice(in_turn(short_sentences(data.encoded["val"]), targets), self.n_sentences)
         return [
             {"index": index, "text": texts[index], "label": data.labels[targets[index]], "contributions": []}
             for index in chosen

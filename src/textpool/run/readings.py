@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from textpool.build import Trained
+from textpool.data.batches import EncodedSentences
 from textpool.explain import explain
 from textpool.record import READINGS, write_atomic
 
@@ -34,8 +35,7 @@ def write_readings(folder: Path, trained: Trained, probabilities: Tensor, n: int
     if not n:
         return
     targets = data.encoded["test"].labels[: len(probabilities)].tolist()
-    lengths = data.encoded["test"].lengths.tolist()
-    shown = [index for index in range(len(targets)) if 0 < lengths[index] <= LONGEST]
+    shown = [index for index in short_sentences(data.encoded["test"]) if index < len(targets)]
     examples = list(itertools.islice(in_turn(shown, targets), n))
     confidence, predicted = (each.tolist() for each in probabilities.cpu().max(-1))
     wrong = [index for index in shown if predicted[index] != targets[index] and index not in examples]
@@ -66,6 +66,11 @@ def write_readings(folder: Path, trained: Trained, probabilities: Tensor, n: int
     write_atomic(
         folder / READINGS, json.dumps({"examples": content[: len(examples)], "mistakes": content[len(examples) :]})
     )
+
+
+def short_sentences(encoded: EncodedSentences) -> list[int]:
+    """The places of the sentences that have words, and few enough to stand side by side."""
+    return [index for index, length in enumerate(encoded.lengths.tolist()) if 0 < length <= LONGEST]
 
 
 def in_turn(indices: Sequence[int], targets: Sequence[int]) -> Iterator[int]:

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from textpool.study.figures import DPI, tidy
 from textpool.study.statistics import clopper_pearson
 
 COLOUR = "#0072b2"  # of Okabe and Ito's colours
 GREY = "#888888"
-DPI = 150
 BINS = 10  # of equal width, of the probability of the predicted class
 GROUPS = 8  # of about the same number of sentences, by length
 MOST_CLASSES = 40  # in a picture; of more, the most frequent ones
@@ -172,7 +172,7 @@ def reliability(correct: NDArray[np.bool_], sure: Floats) -> Figure:
     below.set_ylabel("sentences")
     axes.set_xlim(0, 100)
     for each in (axes, below):
-        _tidy(each)
+        tidy(each, "y")
     axes.set_ylim(-2, 102)
     return figure
 
@@ -192,7 +192,7 @@ def by_length(correct: NDArray[np.bool_], lengths: Integers) -> Figure:
     axes.set_xlabel("words in a sentence; below, number of sentences")
     axes.set_ylabel("accuracy (%), 95 % interval")
     axes.legend(frameon=False, loc="best", fontsize="small")
-    _tidy(axes)
+    tidy(axes, "y")
     low, high = axes.get_ylim()
     axes.set_ylim(max(-2, low), min(102, high))
     return figure
@@ -203,9 +203,3 @@ def _points(axes: Axes, positions: Sequence[float], bins: Sequence[Bin]) -> None
     accuracies = np.array([each.accuracy for each in bins])
     bounds = np.array([(each.accuracy - each.low, each.high - each.accuracy) for each in bins]).T
     axes.errorbar(positions, 100 * accuracies, yerr=100 * bounds, fmt="o", color=COLOUR, capsize=3, linestyle="none")
-
-
-def _tidy(axes: Axes) -> None:
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

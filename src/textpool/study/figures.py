@@ -177,8 +177,7 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
         setting: factor of two values, or of words.
     """
     metric = str(rows["metric"].iloc[0])
-    others = [name for name in rows.attrs["factors"] if compared_apart(name) and name != setting]
-    others = [name for name in (*others, *(["study"] if "study" in rows.attrs["factors"] else [])) if name != setting]
+    others = [name for name in rows.attrs["factors"] if name != setting and (name == "study" or compared_apart(name))]
     differing = [name for name in others if rows[name].nunique(dropna=False) > 1]
     panels = list(rows.groupby(differing, sort=False, dropna=False)) if differing else [((), rows)]
     telling = [name for name in differing if rows[name].nunique(dropna=False) == len(panels)]

@@ -92,6 +92,15 @@ def table(tasks: Mapping[str, ByStrategy], others: Mapping[str, ByStrategy]) -> 
     return pd.DataFrame(rows)
 
 
+def by_task(comparison: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
+    """The values of each strategy on each data set of a comparison."""
+    found = {}
+    for name, rows in comparison.groupby("data", sort=False):
+        rows.attrs = comparison.attrs
+        found[str(name)] = by_strategy(rows)
+    return found
+
+
 def by_strategy(comparison: pd.DataFrame) -> dict[str, list[float]]:
     """The values of each strategy of a comparison that has one row for each.
 
