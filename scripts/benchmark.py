@@ -322,7 +322,7 @@ def epoch_together(members: list[Member]) -> float:
     train_together(members)
     seconds = (now() - started) / members[0].steps / len(members)
     for each in members:
-        each.classifier._pop_outputs("train")
+        each.classifier._pop_outcomes("train")
     return seconds
 
 

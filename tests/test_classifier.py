@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from lightning import Trainer
 from torch import nn
 from torch.utils.data import DataLoader
+from torchmetrics.functional.classification import multiclass_f1_score
 
-from textpool.classifier import TextClassifier
+from textpool.classifier import TextClassifier, classification_metrics, in_bounded_memory
 from textpool.data.batches import EncodedSentences, identity_collate
 from textpool.model import TextCNN
 from textpool.pooling import KMax, Max
@@ -67,6 +70,79 @@ def test_metrics_are_those_of_the_whole_split(tmp_path: Path, n_classes: int) ->
         pairs = scores[targets == 1][:, None] - scores[targets == 0][None, :]
         expected["test/auroc"] = ((pairs > 0).float() + 0.5 * (pairs == 0).float()).mean().item()
     assert metrics == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_many_logits_are_reduced_before_the_end_of_the_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The metrics are the same, and no more logits are kept than two batches have."""
+    module, data = TextClassifier(text_cnn(2), 2).eval(), loader(2)
+    [expected] = trainer(tmp_path).test(module, data, verbose=False)
+    monkeypatch.setattr("textpool.classifier.MOST_LOGITS", 2 * 16 * 2)
+    kept = []
+    keep = module.keep
+    monkeypatch.setattr(module, "keep", lambda *given: (keep(*given), kept.append(len(module._outputs["test"]))))
+    [metrics] = trainer(tmp_path).test(module, data, verbose=False)
+    assert kept == [1, 2, 0, 1]
+    assert metrics == pytest.approx(expected, abs=1e-6)
+    assert set(metrics) == {"test/loss", "test/acc", "test/f1", "test/auroc"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30))
+def test_the_macro_f1_score_is_that_of_torchmetrics(pairs: list[tuple[int, int]]) -> None:
+    """Of 5 classes, some of which neither occur nor are predicted; torchmetrics makes a table of classes by classes."""
+    predicted, targets = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    logits = nn.functional.one_hot(predicted, 5).float()
+    expected = multiclass_f1_score(predicted, targets, 5, average="macro")
+    assert classification_metrics(logits, targets, 5)["f1"].item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+class Seen(nn.Module):
+    """A model that notes the shapes of its batches."""
+
+    def __init__(self, needs_fixed_length: bool = False) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+        self.needs_fixed_length = needs_fixed_length
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(tokens.shape))
+        return torch.stack([tokens.sum(1), (tokens != 0).sum(1)], dim=1).float()
+
+
+def test_a_long_sentence_does_not_make_all_others_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 100 words among ten of up to 5: the others go through the model without its padding, in their order.
+
+    Not where the batch is small, where it is mostly words, or where the padding decides the result.
+    """
+    monkeypatch.setattr("textpool.classifier.MOST_TOKENS", 40)
+    tokens = torch.zeros(11, 100, dtype=torch.long)
+    for place in range(10):
+        tokens[place, : place % 6] = place + 1  # (of 0 to 5 words)
+    tokens[4] = 7
+    model = Seen()
+    assert in_bounded_memory(model, tokens).tolist() == Seen()(tokens).tolist()
+    assert model.shapes == [(1, 100), (8, 5), (2, 1)]
+    for whole, batch in ((Seen(), tokens[:, :3]), (Seen(), tokens[4:5]), (Seen(needs_fixed_length=True), tokens)):
+        in_bounded_memory(whole, batch)
+        assert whole.shapes == [tuple(batch.shape)]
+
+
+def test_the_gradient_is_that_of_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training on a batch that is split by length learns the same."""
+    model = TextCNN(8, 3, partial(KMax, k=2), dropout=0.0)
+    tokens = torch.zeros(6, 50, dtype=torch.long)
+    for place, length in enumerate((3, 50, 0, 7, 1, 4)):
+        tokens[place, :length] = torch.arange(length) % 7 + 1
+    targets = torch.tensor([0, 1, 2, 0, 1, 2])
+    gradients = []
+    for most in (40, 10_000):
+        monkeypatch.setattr("textpool.classifier.MOST_TOKENS", most)
+        model.zero_grad()
+        nn.functional.cross_entropy(TextClassifier(model, 3).logits(tokens), targets).backward()
+        gradients.append([parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None])
+    assert len(gradients[0]) == len(list(model.parameters()))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 class Bag(nn.Module):

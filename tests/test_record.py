@@ -108,6 +108,28 @@ def test_predictions_hold_the_texts(tmp_path: Path) -> None:
     assert read_predictions(tmp_path) == (["yes", "no", "no"], [True, True, False])
 
 
+def test_predictions_of_many_classes(tmp_path: Path) -> None:
+    """Only the ten likeliest classes are listed, of equals the earlier ones, so that a sentence takes bytes and not
+    100 kB; the rank of the label counts in the same order. Whoever reads the label and the prediction reads both forms.
+    """
+    labels = [f"c{number}" for number in range(101)]
+    row = [0.0] * 101
+    row[7], row[3], row[100] = 0.5, 0.25, 0.25
+    path = tmp_path / "predictions.csv"
+    write_predictions(path, labels, [100, 7, 0], iter([row, row, row]), ["x", "y", "z"])
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    listed = [f"{what} {place}" for place in range(1, 11) for what in ("class", "p")]
+    assert rows[0] == ["index", "label", "predicted", "p of label", "rank of label", *listed, "text"]
+    likeliest = ["c7", "0.5", "c3", "0.25", "c100", "0.25", "c0", "0", "c1", "0"]
+    assert rows[1][:15] == ["0", "c100", "c7", "0.25", "3", *likeliest]
+    assert [row[1:5] for row in rows[2:]] == [["c7", "c7", "0.5", "1"], ["c0", "c7", "0", "4"]]
+    assert {len(row) for row in rows} == {26}
+    assert read_predictions(tmp_path) == (["c100", "c7", "c0"], [False, True, False])
+    write_predictions(path, labels[:100], [7], [row[:100]])
+    assert path.read_text().splitlines()[0].endswith(",p(c99)")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"index,label\n0,a\n", b"\xff\xfe\x00"])
 def test_predictions_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     """A missing or damaged file is no reason for a comparison to fail."""

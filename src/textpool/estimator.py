@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from textpool.build import CONTENT, build_data, content, load, read_checkpoint
 from textpool.checks import integer, one_of, positive
-from textpool.classifier import TextClassifier
+from textpool.classifier import TextClassifier, in_bounded_memory
 from textpool.configuration import pooling_section
 from textpool.data import SentenceData
 from textpool.data.in_memory import InMemoryData
@@ -199,7 +199,7 @@ class TextPoolClassifier:
         self._check_fitted()
         batches = self.data_.loader(self.data_.encode_texts(_checked_texts(X)), batch_size=256)
         with torch.inference_mode():
-            rows = [self.model_(batch.tokens).double().softmax(-1) for batch in batches]
+            rows = [in_bounded_memory(self.model_, batch.tokens).double().softmax(-1) for batch in batches]
         columns = [self.data_.labels.index(str(name)) for name in self.classes_.tolist()]
         return torch.cat([torch.empty(0, len(columns), dtype=torch.float64), *rows])[:, columns].numpy()
 

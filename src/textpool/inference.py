@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from textpool.build import Trained
-from textpool.classifier import TextClassifier
+from textpool.classifier import TextClassifier, class_counts
 from textpool.data import DiagnosticTask, Sentence, SentenceData
 from textpool.data.base import EVALUATION_TOKENS
 from textpool.data.batches import Batch, EncodedSentences
@@ -59,7 +59,7 @@ def predict(trained: Trained, sentences: Sequence[str], batch_size: int = 256) -
     predictions = []
     with torch.inference_mode():
         for batch in data.loader(data.encode_texts(sentences), batch_size=batch_size):
-            for row in classifier(batch.tokens).softmax(-1).tolist():
+            for row in classifier.logits(batch.tokens).softmax(-1).tolist():
                 probabilities = dict(zip(data.labels, row, strict=True))
                 predictions.append(Prediction(max(probabilities, key=probabilities.__getitem__), probabilities))
     return predictions
@@ -83,24 +83,16 @@ def evaluate_classes(
 ) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 score and number of labelled sentences of each class; see `per_class`."""
     encoded = trained.data.encode(sentences)
-    return per_class(trained.data.labels, encoded.labels, predict_classes(trained, encoded, batch_size))
+    return per_class(trained.data.labels, encoded.labels, likeliest(trained, encoded, batch_size)[1])
 
 
-def logits_of(trained: Trained, sentences: EncodedSentences, batch_size: int) -> Tensor:
-    """Logits, (sentences, classes)."""
+def likeliest(trained: Trained, sentences: EncodedSentences, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+    """The probability of the most probable class of each sentence, and the number of this class, (sentences,) each."""
     classifier, data = trained
     with torch.inference_mode():
-        return torch.cat([classifier(batch.tokens) for batch in data.loader(sentences, batch_size=batch_size)])
-
-
-def predict_classes(trained: Trained, sentences: EncodedSentences, batch_size: int) -> Tensor:
-    """Numbers of the most probable classes, (sentences,)."""
-    return logits_of(trained, sentences, batch_size).argmax(-1)
-
-
-def probabilities_of(trained: Trained, sentences: EncodedSentences, batch_size: int = 256) -> Tensor:
-    """Probability of each class, (sentences, classes)."""
-    return logits_of(trained, sentences, batch_size).softmax(-1)
+        batches = data.loader(sentences, batch_size=batch_size)
+        found = [classifier.logits(batch.tokens).softmax(-1).max(-1) for batch in batches]
+    return torch.cat([values for values, _ in found]), torch.cat([numbers for _, numbers in found])
 
 
 def accuracy(trained: Trained, sentences: EncodedSentences, weights: Tensor | None = None) -> float:
@@ -112,7 +104,7 @@ def accuracy(trained: Trained, sentences: EncodedSentences, weights: Tensor | No
         weights: (sentences,), non-negative; None: all sentences weigh the same.
     """
     batch_size = max(1, EVALUATION_TOKENS // sentences.longest)
-    correct = (predict_classes(trained, sentences, batch_size) == sentences.labels).double()
+    correct = (likeliest(trained, sentences, batch_size)[1] == sentences.labels).double()
     return float(correct.mean() if weights is None else (correct * weights).sum() / weights.sum())
 
 
@@ -143,20 +135,16 @@ def per_class(labels: Sequence[str], targets: Tensor, predicted: Tensor) -> dict
         targets: (sentences,), numbers of the classes.
         predicted: (sentences,), numbers of the predicted classes.
     """
-    n_classes = len(labels)
-    pairs = torch.bincount(targets * n_classes + predicted, minlength=n_classes**2)
-    confusion = pairs.view(n_classes, n_classes).tolist()  # (target, predicted)
-    found = {}
-    for number, label in enumerate(labels):
-        correct, count = confusion[number][number], sum(confusion[number])
-        n_predicted = sum(row[number] for row in confusion)
-        found[label] = {
+    counts = zip(*(each.tolist() for each in class_counts(predicted, targets, len(labels))), strict=True)
+    return {
+        label: {
             "precision": correct / max(1, n_predicted),
             "recall": correct / max(1, count),
             "f1": 2 * correct / max(1, count + n_predicted),
             "count": count,
         }
-    return found
+        for label, (correct, n_predicted, count) in zip(labels, counts, strict=True)
+    }
 
 
 def measure(trainer: Trainer, classifier: TextClassifier, split: str, batches: DataLoader[Batch]) -> dict[str, float]:

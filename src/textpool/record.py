@@ -3,6 +3,7 @@
 import csv
 import functools
 import hashlib
+import heapq
 import io
 import json
 import math
@@ -27,6 +28,8 @@ EPOCHS = "words_over_epochs.json"  # the same of some validation sentences, afte
 REFUSED = "refused.txt"  # why a later run was not let into the folder, or failed without replacing the result in it
 
 OLD = 10  # seconds after which a draft is none of a running process of another machine: writing takes much less
+MOST_COLUMNS = 100  # classes of which `predictions.csv` has a column each; with 10,000, a sentence takes 100 kB
+LIKELIEST = 10  # classes that it has of each sentence where they are more
 SPLITS = ("train", "val", "test")  # settings of the data that may name a file
 
 
@@ -232,17 +235,45 @@ def write_predictions(
 ) -> None:
     """Write `predictions.csv`: index, label, predicted, the probability of each class, and the text if given.
 
+    Of more than `MOST_COLUMNS` classes, each sentence has the probability of its label and the label's rank (1: it is
+    the predicted class), and its `LIKELIEST` likeliest classes with their probabilities: `p of label`,
+    `rank of label`, `class 1`, `p 1`, `class 2`, …
+
     A text is cut to 100,000 characters, because CSV readers such as Python's refuse fields above 131,072.
+
+    Args:
+        path: of the file.
+        labels: names of the classes in the order of their numbers.
+        targets: (sentences,), numbers of the classes.
+        probabilities: (sentences, classes); may be an iterator, of which one row at a time is in memory.
+        texts: (sentences,).
     """
     table = io.StringIO()
     writer = csv.writer(table)
-    writer.writerow(["index", "label", "predicted", *(f"p({label})" for label in labels), *(["text"] if texts else [])])
+    few = len(labels) <= MOST_COLUMNS
+    if few:
+        names = [f"p({label})" for label in labels]
+    else:
+        listed = (f"{what} {place}" for place in range(1, LIKELIEST + 1) for what in ("class", "p"))
+        names = ["p of label", "rank of label", *listed]
+    writer.writerow(["index", "label", "predicted", *names, *(["text"] if texts else [])])
     for index, (target, row) in enumerate(zip(targets, probabilities, strict=True)):
-        predicted = max(range(len(row)), key=row.__getitem__)
+        if few:
+            predicted, cells = max(range(len(row)), key=row.__getitem__), [f"{p:.6g}" for p in row]
+        else:
+            predicted, cells = _likeliest(labels, target, row)
         text = [texts[index][:100_000]] if texts else []
-        writer.writerow([index, labels[target], labels[predicted], *(f"{p:.6g}" for p in row), *text])
+        writer.writerow([index, labels[target], labels[predicted], *cells, *text])
     # half of a surrogate pair, which JSON allows in a text, has no UTF-8 code
     write_atomic(path, table.getvalue().encode("utf-8", "replace").decode("utf-8"))
+
+
+def _likeliest(labels: Sequence[str], target: int, row: Sequence[float]) -> tuple[int, list[str | int]]:
+    """The predicted class, and what is written of many classes."""
+    first = heapq.nlargest(LIKELIEST, range(len(row)), key=row.__getitem__)  # of equals, the earlier ones
+    rank = 1 + sum(p > row[target] for p in row) + sum(p == row[target] for p in row[:target])
+    listed = (cell for number in first for cell in (labels[number], f"{row[number]:.6g}"))
+    return first[0], [f"{row[target]:.6g}", rank, *listed]
 
 
 def sentences_hash(texts: Iterable[str], labels: Iterable[str]) -> str:

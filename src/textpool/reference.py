@@ -265,7 +265,7 @@ def record(
     """Write the folder of a run: what its data are worth is that of the run which it belongs to."""
     started, targets = now(), data.encoded["test"].labels
     claim(folder, Run(folder, facts), config)
-    rows = chosen.probabilities.tolist()
+    rows = map(Tensor.tolist, chosen.probabilities)  # one at a time: they may have thousands of classes
     write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), rows, data.texts("test"))
     write_atomic(folder / LOG, "\n".join([*chosen.tried, f"chosen: {chosen.chosen}", ""]))
     replace(

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from textpool.data import TextFileData
@@ -89,6 +89,7 @@ def read(path: Path, content: bytes, format: str) -> None:
 
 @pytest.mark.parametrize("format", ["txt", "csv", "tsv", "jsonl"])
 @given(content=st.binary(max_size=80) | st.text(st.sampled_from('text,label\n\r"\t{}[]:a1é\ufeff'), max_size=60))
+@example("\r\t")
 @settings(max_examples=60)
 def test_fuzzed_files_of_text(tmp_path_factory: pytest.TempPathFactory, format: str, content: bytes | str) -> None:
     """Any bytes: read, or refused with the name of the file."""

@@ -145,6 +145,10 @@ def test_evaluation_takes_large_batches(monkeypatch: pytest.MonkeyPatch):
     assert [len(batch.labels) for batch in data.test_dataloader()] == [11]
     monkeypatch.setattr("textpool.data.base.EVALUATION_TOKENS", 9 * data.encoded["test"].longest)
     assert [len(batch.labels) for batch in data.test_dataloader()] == [9, 2]
+    with monkeypatch.context() as patch:  # or as have a bounded number of logits: of 10,000 classes, few
+        patch.setattr("textpool.data.base.EVALUATION_LOGITS", 10 * len(data.labels))
+        patch.setattr("textpool.data.base.EVALUATION_TOKENS", 2**16)
+        assert [len(batch.labels) for batch in data.test_dataloader()] == [10, 1]
     monkeypatch.setattr("textpool.data.base.EVALUATION_TOKENS", 1)
     assert [len(batch.labels) for batch in data.test_dataloader()] == [8, 3]
 
@@ -350,7 +354,7 @@ def test_label_unknown_to_the_classifier_is_named(tmp_path):
         data.read(path)
     assert str(error.value) == f"{path}:2: label 'Pos' is none of the classifier's: 'neg', 'pos'"
     data.restore(["<PAD>"], [f"l{number:02}" for number in range(12)])
-    with pytest.raises(ValueError, match=r"a.txt:1: label 'pos' is none of the classifier's: 'l00', .*, 'l09'$"):
+    with pytest.raises(ValueError, match=r"a.txt:1: label 'pos' is none of the classifier's: 'l00', .*, 'l09', …$"):
         data.read(path)
 
 

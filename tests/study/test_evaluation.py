@@ -75,6 +75,18 @@ def test_of_many_classes_the_most_frequent_are_shown() -> None:
     assert axes.get_ylabel() == "class; the 40 most frequent of 60 classes"
 
 
+def test_a_picture_of_many_classes_counts_those_that_it_shows() -> None:
+    """10,000 classes, of which a table of all pairs would take 800 MB; shares are of all sentences of a class."""
+    targets = np.array([9_999, 9_999, 9_999, 9_999, 5])
+    figure = confusion([str(number) for number in range(10_000)], targets, np.array([9_999, 5, 77, 9_998, 5]))
+    shares = figure.axes[0].images[0].get_array()
+    assert shares is not None
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(names) == MOST_CLASSES
+    assert shares[names.index("9999")].tolist() == [float(name == "9999") / 4 + float(name == "5") / 4 for name in names]
+    assert shares.sum() == 1.5
+
+
 def test_the_points_of_the_other_pictures() -> None:
     """Accuracies in percent; the title has the calibration error, and the ticks the lengths with their counts."""
     correct = np.array([True, False, True, True])
@@ -88,8 +100,7 @@ def test_the_points_of_the_other_pictures() -> None:
 
 def test_all_pictures_are_written(tmp_path: Path) -> None:
     """As PNG and SVG, with a title; one sentence and one class that is always predicted are enough."""
-    probabilities = np.array([[0.25, 0.75]])
-    figures = draw(["neg", "pos"], np.array([1]), probabilities, np.array([4]), "max on mine.csv")
+    figures = draw(["neg", "pos"], np.array([1]), np.array([1]), np.array([0.75]), np.array([4]), "max on mine.csv")
     assert {figure.get_suptitle() for figure in figures.values()} == {"max on mine.csv"}
     write(figures, tmp_path / "new" / "figures")
     names = {path.name for path in (tmp_path / "new" / "figures").iterdir()}

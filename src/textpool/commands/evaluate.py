@@ -78,16 +78,17 @@ def main() -> None:
 
 def draw(trained: "Trained", sentences: "Sequence[Sentence]", arguments: argparse.Namespace) -> dict[str, float]:
     """Draw the pictures of an evaluation; the expected calibration error as a metric."""
-    from textpool.inference import probabilities_of
+    from textpool.inference import likeliest
     from textpool.study import evaluation
 
     encoded = trained.data.encode(sentences)
     targets, lengths = encoded.labels.numpy(), encoded.lengths.numpy()
-    probabilities = probabilities_of(trained, encoded).double().numpy()
+    sure, predicted = (each.numpy() for each in likeliest(trained, encoded))
+    sure = sure.astype(float)
     path = Path(arguments.checkpoint).absolute()
     run = path if path.is_dir() else path.parents[1] if path.parent.name == "checkpoints" else path
     title = f"{run.name} on {Path(arguments.file).name if arguments.file else 'its test split'}"
-    evaluation.write(evaluation.draw(trained.data.labels, targets, probabilities, lengths, title), arguments.figures)
+    figures = evaluation.draw(trained.data.labels, targets, predicted, sure, lengths, title)
+    evaluation.write(figures, arguments.figures)
     print(f"figures: {arguments.figures}", file=sys.stderr)
-    correct, sure = probabilities.argmax(-1) == targets, probabilities.max(-1)
-    return {"calibration_error": evaluation.calibration_error(correct, sure)}
+    return {"calibration_error": evaluation.calibration_error(predicted == targets, sure)}

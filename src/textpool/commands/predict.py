@@ -23,6 +23,7 @@ MOST_WORDS = 10  # so many unknown words are shown
 MOST_COUNTED = 10_000  # so many different unknown words are counted
 MOST_EXAMPLES = 3  # of lines
 AT_ONCE = 1024  # so many sentences are in memory
+MOST_PROBABILITIES = 2**18  # so many are in memory: fewer sentences, where there are many classes
 PROGRESS = 0.5  # seconds between two reports of the progress
 
 
@@ -87,7 +88,8 @@ def classify(trained: "Trained", sentences: Iterable[str], arguments: argparse.N
 
     # somebody who types, or follows the words of a stream, sees each sentence at once
     typed = not arguments.file and not arguments.sentences and getattr(sys.stdin, "isatty", bool)()
-    at_once = 1 if arguments.explain or typed else AT_ONCE
+    most = min(AT_ONCE, max(1, MOST_PROBABILITIES // len(trained.data.labels)))
+    at_once = 1 if arguments.explain or typed else most
     counts: Counter[str] = Counter()
     n, affected, remaining = 0, 0, iter(sentences)
     progress = Progress()

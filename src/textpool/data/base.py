@@ -16,7 +16,9 @@ from textpool.data.batches import Batch, EncodedSentences, SharedSampler, identi
 from textpool.data.reading import FileOptions, Refuse, fail, read_file
 from textpool.data.vocabulary import Tokenizer, Vocabulary
 
-EVALUATION_TOKENS = 2**16  # of a batch of the validation or the test split, padding included, unless batch_size is more
+# of a batch of the validation or the test split, unless batch_size asks for more
+EVALUATION_TOKENS = 2**16  # padding included
+EVALUATION_LOGITS = 2**21  # of all classes (8 MiB)
 
 MOST_EXAMPLES = 3  # of lines in a note
 MOST_SENTENCES = 10_000_000  # that are generated for a split: all of them are in memory
@@ -173,12 +175,12 @@ class SentenceData(LightningDataModule, ABC):
             ValueError: if the file cannot be read with these options, or has a label that is not in `labels`.
         """
         given = {name: value for name, value in options.items() if value is not None}
-        sentences = []
+        sentences, labels = [], set(self.labels)
         for text, label, line in read_file(path, replace(self.file_options, **given), refuse):
-            if label in self.labels:
+            if label in labels:
                 sentences.append(Sentence(self.tokenize(text), label))
             else:
-                known = ", ".join(map(repr, self.labels[:10]))
+                known = ", ".join(map(repr, self.labels[:10])) + (", …" if len(labels) > 10 else "")
                 refuse(f"{path}:{line}: label {label!r} is none of the classifier's: {known}")
         if not sentences:
             raise ValueError(f"{path}: expected at least one sentence that can be read")
@@ -239,7 +241,8 @@ class SentenceData(LightningDataModule, ABC):
 
     def _evaluation_loader(self, split: str) -> DataLoader[Batch]:
         dataset = self.encoded[split]
-        return self.loader(dataset, batch_size=max(self.batch_size, EVALUATION_TOKENS // dataset.longest))
+        most = min(EVALUATION_TOKENS // dataset.longest, EVALUATION_LOGITS // len(self.labels))
+        return self.loader(dataset, batch_size=max(self.batch_size, most))
 
     def loader(
         self, dataset: EncodedSentences, sampler: Sampler[Any] | None = None, batch_size: int | None = None

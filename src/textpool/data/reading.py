@@ -180,6 +180,8 @@ def _read_labelled_lines(path: str, content: str, options: FileOptions, refuse: 
 def _read_table(
     path: str, content: str, options: FileOptions, refuse: Refuse, candidates: Sequence[str], **dialect: Any
 ) -> Iterator[LabelledText]:
+    if not content.strip():
+        return
     columns = text_column, label_column = options.text_column, options.label_column
     if options.delimiter is not None:
         candidates = [DELIMITERS.get(options.delimiter, options.delimiter)]
@@ -190,7 +192,7 @@ def _read_table(
     except csv.Error as error:
         raise ValueError(f"{path}:1: cannot be read as a table: {error}") from error
     missing = [column for column in columns if column not in header]
-    if content.strip() and missing:
+    if missing:
         raise ValueError(
             f"{path}:1: no column {missing[0]!r}: the header has {', '.join(map(repr, header)) or 'none'}; "
             f"set data.text_column and data.label_column, or data.delimiter (now {delimiter!r})"

@@ -1,5 +1,6 @@
 """The command line, checked before Hydra starts: a mistake is one line that says what to write instead."""
 
+import argparse
 import functools
 import inspect
 import re
@@ -28,6 +29,24 @@ NEEDED = ("data", "model", "optimizer", "pooling", "trainer")  # groups of which
 EXTRAS = {"joblib": "sweep", "submitit": "cluster", "ray": "ray", "optuna": "search"}
 
 
+def accept_help_of_hydra() -> None:
+    """Let argparse of Python 3.14 accept Hydra's help of `--shell-completion`.
+
+    It is an object that is not a string, and from this version on argparse checks the text of a help when an option is
+    added (https://github.com/facebookresearch/hydra/issues/3121). For strings the check remains.
+    """
+    check = getattr(argparse.ArgumentParser, "_check_help", None)
+    if check is None or hasattr(check, "__wrapped__"):
+        return
+
+    @functools.wraps(check)
+    def check_strings(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+        if isinstance(action.help, str):
+            check(parser, action)
+
+    setattr(argparse.ArgumentParser, "_check_help", check_strings)  # noqa: B010 (unknown to the type checker)
+
+
 def check_command(arguments: Sequence[str], conf: Path) -> None:
     """Refuse a command line that Hydra would refuse, or that sets something that nothing reads.
 
@@ -42,6 +61,7 @@ def check_command(arguments: Sequence[str], conf: Path) -> None:
     between = [text for text in arguments[min(settings, default=0) : max(settings, default=0)] if text.startswith("-")]
     if between:
         raise ValueError(f"{between[0]}: put it in front of all settings")
+    accept_help_of_hydra()
     args = get_args_parser().parse_args(list(arguments))
     if any((args.help, args.hydra_help, args.shell_completion, args.info, args.config_path, args.experimental_rerun)):
         return

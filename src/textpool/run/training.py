@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import ProgressBar
+from torch import Tensor
 from torch.multiprocessing import ProcessRaisedException
 
 from textpool.build import (
@@ -174,7 +175,7 @@ def train_and_test(config: dict[str, Any], run: Run) -> Result:
     # Record
     targets = data.encoded["test"].labels[: len(probabilities)]
     texts = data.texts("test")[: len(targets)]
-    write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), probabilities.tolist(), texts)
+    write_predictions(folder / PREDICTIONS, data.labels, targets.tolist(), map(Tensor.tolist, probabilities), texts)
     if not config.get("compile"):
         write_readings(
             folder, Trained(classifier, data), probabilities, integer("explain", config.get("explain", 0), least=0)

@@ -48,19 +48,19 @@ class Bin(NamedTuple):
 
 
 def draw(
-    labels: Sequence[str], targets: Integers, probabilities: Floats, lengths: Integers, title: str = ""
+    labels: Sequence[str], targets: Integers, predicted: Integers, sure: Floats, lengths: Integers, title: str = ""
 ) -> dict[str, Figure]:
     """The pictures of an evaluation, by name: `confusion`, `reliability` and `accuracy_by_length`.
 
     Args:
         labels: names of the classes in the order of their numbers.
         targets: (sentences,), numbers of the classes.
-        probabilities: (sentences, classes).
+        predicted: (sentences,), numbers of the predicted classes.
+        sure: (sentences,), their probabilities.
         lengths: (sentences,), in tokens.
         title: what was evaluated, for each picture.
     """
-    predicted = probabilities.argmax(-1)
-    correct, sure = predicted == targets, probabilities.max(-1)
+    correct = predicted == targets
     figures = {
         "confusion": confusion(labels, targets, predicted),
         "reliability": reliability(correct, sure),
@@ -124,10 +124,14 @@ def equal_groups(lengths: Integers) -> Integers:
 
 def confusion(labels: Sequence[str], targets: Integers, predicted: Integers) -> Figure:
     """Classes by predicted classes: the numbers of sentences, and as colour the share of the class of the row."""
-    counts = np.zeros((len(labels), len(labels)), dtype=int)
-    np.add.at(counts, (targets, predicted), 1)
-    shown = np.sort(np.argsort(-counts.sum(1), kind="stable")[:MOST_CLASSES])
-    shares = counts[np.ix_(shown, shown)] / np.maximum(1, counts.sum(1))[shown, None]
+    sizes = np.bincount(targets, minlength=len(labels))
+    shown = np.sort(np.argsort(-sizes, kind="stable")[:MOST_CLASSES])
+    place = np.full(len(labels), -1)  # of a class in the picture
+    place[shown] = np.arange(len(shown))
+    pairs = np.stack([place[targets], place[predicted]])
+    counts = np.zeros((len(shown), len(shown)), dtype=int)
+    np.add.at(counts, tuple(pairs[:, (pairs >= 0).all(0)]), 1)
+    shares = counts / np.maximum(1, sizes)[shown, None]
     names = [shortened(labels[int(each)]) for each in shown]
     size = 1.6 + 0.055 * max(map(len, names)) + (0.55 if len(shown) <= MOST_NUMBERS else 0.22) * len(shown)
     figure = Figure(figsize=(max(4.2, size + 1.1), max(3.4, size)), layout="constrained")
@@ -136,8 +140,7 @@ def confusion(labels: Sequence[str], targets: Integers, predicted: Integers) -> 
     if len(shown) <= MOST_NUMBERS:
         for row, column in np.ndindex(shares.shape):
             ink = "white" if shares[row, column] > 0.6 else "black"
-            number = counts[shown[row], shown[column]]
-            axes.text(column, row, f"{number:,}", ha="center", va="center", color=ink, fontsize="small")
+            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=ink, fontsize="small")
     upright = max(map(len, names)) > 4
     axes.set_xticks(range(len(shown)), names, rotation=90 if upright else 0, fontsize="small")
     axes.set_yticks(range(len(shown)), names, fontsize="small")
