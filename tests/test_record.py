@@ -109,8 +109,9 @@ def test_predictions_hold_the_texts(tmp_path: Path) -> None:
 
 
 def test_predictions_of_many_classes(tmp_path: Path) -> None:
-    """Only the ten likeliest classes are listed, of equals the earlier ones, so that a sentence takes bytes and not
-    100 kB; the rank of the label counts in the same order. Whoever reads the label and the prediction reads both forms.
+    """Only the ten likeliest classes are listed, of equals the earlier ones; the label's rank counts in this order.
+
+    A column for each of 10,000 classes would take 100 kB a sentence. The label and the prediction are read as ever.
     """
     labels = [f"c{number}" for number in range(101)]
     row = [0.0] * 101

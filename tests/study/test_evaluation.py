@@ -83,7 +83,9 @@ def test_a_picture_of_many_classes_counts_those_that_it_shows() -> None:
     assert shares is not None
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(names) == MOST_CLASSES
-    assert shares[names.index("9999")].tolist() == [float(name == "9999") / 4 + float(name == "5") / 4 for name in names]
+    assert shares[names.index("9999")].tolist() == [
+        float(name == "9999") / 4 + float(name == "5") / 4 for name in names
+    ]
     assert shares.sum() == 1.5
 
 
