@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from textpool.study import figures
 from textpool.study.comparison import compare
+from textpool.study.drawing import styles
 from textpool.study.runs import read
 
 pytestmark = pytest.mark.slow
@@ -175,12 +176,12 @@ def test_the_metric_against_the_number_of_parameters(tmp_path: Path) -> None:
 
 def test_colours_markers_and_lines_tell_many_rows_apart(tmp_path: Path) -> None:
     """27 rows of one pooling, more than there are markers: no two look the same."""
-    assert len(set(figures.styles(["kmax"] * 27))) == 27
+    assert len(set(styles(["kmax"] * 27))) == 27
 
 
 def test_a_pooling_has_the_same_colour_in_every_study() -> None:
     """Whatever else is compared; and its marker too where it stands in one row."""
-    alone, among = figures.styles(["mine"]), figures.styles(["max", "avg", "kmax", "mine", "kmax"])
+    alone, among = styles(["mine"]), styles(["max", "avg", "kmax", "mine", "kmax"])
     assert among[3] == alone[0]
     assert [colour for colour, *_ in among[:3]] == ["#0072b2", "#d55e00", "#009e73"]
     assert among[2][0] == among[4][0]

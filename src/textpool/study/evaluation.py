@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from textpool.study.figures import DPI, tidy
+from textpool.study.drawing import DPI, set_title, tidy
 from textpool.study.statistics import clopper_pearson
 
 COLOUR = "#0072b2"  # of Okabe and Ito's colours
@@ -67,7 +67,7 @@ def draw(
         "accuracy_by_length": by_length(correct, lengths),
     }
     for figure in figures.values():
-        figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
+        set_title(figure, title)
     return figures
 
 

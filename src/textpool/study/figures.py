@@ -2,10 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -19,20 +18,12 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from textpool.facts import compared_apart, is_own, setting_in_words, short_names
 from textpool.record import is_fraction
 from textpool.study import lengths
+from textpool.study.drawing import COLOURS, DPI, MARKERS, set_title, styled, styles, tidy
 
-# Okabe and Ito 2008; told apart by marker and line as well.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-LINES = ("-", "--", "-.", ":")
 LEAST_VALUES = 3  # of a setting that is none of the poolings' own, for a figure of the metric against it
 LEGEND_ROWS = 16  # names above each other
 MOST_PAIRED = 12  # rows up to which lines join the same seed
 LIMITS = {"majority_accuracy": "majority guess", "bayes_accuracy": "best that can be reached"}
-DPI = 150  # of the PNG files and of TensorBoard's images
-
-Style = tuple[str, str, str]  # colour, marker, line
-# Poolings that most studies have: each has a colour of its own. Any other has one that follows from its name.
-FAMILIAR = ("max", "avg", "kmax", "attention", "sum", "max_avg", "first")
 
 
 def draw(comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "") -> dict[str, Figure]:
@@ -61,7 +52,7 @@ def draw(comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "") -> dic
     title = ": ".join(filter(None, (heading, described(rows))))
     for figure in figures.values():
         if figure is not None:
-            figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
+            set_title(figure, title)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
@@ -304,26 +295,6 @@ def _point(
     axes.errorbar(**where, color=colour, marker=marker, capsize=3, linestyle="none", label=label or None)
 
 
-def styles(poolings: Iterable[str]) -> list[Style]:
-    """A colour, a marker and a line for each row by its pooling; no two are alike, up to 28 rows of one pooling.
-
-    A pooling has the same colour in every figure of every study, and the same marker where it stands in one row.
-    """
-    found: list[Style] = []
-    for pooling in poolings:
-        own = FAMILIAR.index(pooling) if pooling in FAMILIAR else len(FAMILIAR) + crc32(pooling.encode())
-        colour = own % len(COLOURS)
-        first = own // len(COLOURS) + colour
-        looks = ((line, MARKERS[(first + turn) % len(MARKERS)]) for line in LINES for turn in range(len(MARKERS)))
-        alike = [(COLOURS[colour], marker, line) for line, marker in looks]
-        found.append(next((style for style in alike if style not in found), alike[0]))
-    return found
-
-
-def styled(rows: pd.DataFrame) -> Iterable[tuple[dict[Any, Any], Style]]:
-    return zip(rows.to_dict("records"), styles(rows["pooling"].astype(str)), strict=True)
-
-
 def _within(axes: Axes, side: str, metric: str) -> None:
     """End an axis of percentages at 0 and at 100, with room for a marker."""
     if is_fraction(metric):
@@ -338,9 +309,3 @@ def _scale(metric: str) -> float:
 
 def _label(metric: str) -> str:
     return f"{metric} (%)" if is_fraction(metric) else metric
-
-
-def tidy(axes: Axes, grid: str) -> None:
-    axes.grid(axis=grid, color="#dddddd", linewidth=0.6)  # pyright: ignore[reportArgumentType]
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from textpool.study.figures import COLOURS, tidy
+from textpool.study.drawing import COLOURS, set_title, tidy
 from textpool.study.words import COLOURS as SHARES
 
 
@@ -26,8 +26,7 @@ def draw_cards(cards: Sequence[Any], title: str = "") -> Figure:
         _weights(weights, card)
     grid[0, 1].set_title("largest value in each sentence, colours as on the right", fontsize="medium")
     grid[0, 2].set_title("weights to the classes", fontsize="medium")
-    if title:
-        figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
+    set_title(figure, title)
     return figure
 
 
@@ -103,6 +102,5 @@ def draw_kept(readings: Mapping[str, Any], title: str = "") -> Figure:
         axes.set_title(f"{name}: {each.name}; the pooling gives {found}", fontsize="medium", loc="left")
         tidy(axes, "y")
     figure.supxlabel("percentages: how much of the pooled values depends on each value of the filter", fontsize="small")
-    if title:
-        figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
+    set_title(figure, title)
     return figure

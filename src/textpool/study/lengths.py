@@ -186,7 +186,7 @@ def draw(table: pd.DataFrame, finished: pd.DataFrame) -> "Figure":
 
 def write_figure(study: Path, figure: "Figure") -> Path:
     """Write the figure to `figures/` in the folder of the study, as PNG and SVG; the path of the PNG file."""
-    from textpool.study.figures import DPI  # late: matplotlib takes a second
+    from textpool.study.drawing import DPI  # late: matplotlib takes a second
 
     folder = study / "figures"
     folder.mkdir(exist_ok=True)
@@ -196,7 +196,7 @@ def write_figure(study: Path, figure: "Figure") -> Path:
 
 
 def _panel(axes: "Axes", rows: pd.DataFrame, strategies: Sequence[str]) -> None:
-    from textpool.study import figures  # late: matplotlib takes a second
+    from textpool.study import drawing  # late: matplotlib takes a second
 
     for first, last in set(zip(rows["trained_from"], rows["trained_to"], strict=True)):
         axes.axvspan(first / 1.02, last * 1.02, color=TRAINED, linewidth=0, zorder=0)
@@ -204,7 +204,7 @@ def _panel(axes: "Axes", rows: pd.DataFrame, strategies: Sequence[str]) -> None:
         axes.axhline(limit, color=LIMIT, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     lengths = sorted(set(rows["length"]))
     poolings = [strategy.split("-")[0] for strategy in strategies]
-    styles = dict(zip(strategies, figures.styles(poolings), strict=True))
+    styles = dict(zip(strategies, drawing.styles(poolings), strict=True))
     for number, (strategy, (colour, marker, line)) in enumerate(styles.items()):
         of_one = rows[rows["strategy"] == strategy]
         points = {length: _interval(of_one[of_one["length"] == length]) for length in lengths}
@@ -216,7 +216,7 @@ def _panel(axes: "Axes", rows: pd.DataFrame, strategies: Sequence[str]) -> None:
         size = 9 - 0.7 * number
         axes.plot(at, mean, color=colour, linestyle=line, marker=marker, markersize=size, linewidth=1.3, label=strategy)
         axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-    figures.tidy(axes, "y")
+    drawing.tidy(axes, "y")
 
 
 def _interval(rows: pd.DataFrame) -> Sequence[float] | None:

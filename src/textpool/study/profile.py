@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from textpool.study.figures import COLOURS, LINES, tidy
+from textpool.study.drawing import COLOURS, LINES, tidy
 from textpool.study.grid import Grid
 
 MOST = 7  # lines that can be told apart

@@ -127,18 +127,22 @@ def draw(
 ) -> None:
     """Draw the figures into a folder, and note there of what they were drawn."""
     from textpool.study import figures, heatmap, profile, words  # late: matplotlib takes a second
+    from textpool.study.drawing import set_title
 
     pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
+    for picture in pictures.values():
+        of_what = figures.described(comparison[comparison["mean"].notna()])
+        set_title(picture, ": ".join(filter(None, (heading, of_what))))
     if overview is None or len(comparison) <= MOST_ROWS:
         pictures |= figures.draw(comparison, runs, heading)
     if overview is not None:
         pictures |= profile.draw(overview)
     of_words = words.draw(comparison[comparison["mean"].notna()], runs)
     for name, figure in of_words.items():
-        figure.suptitle(": ".join(filter(None, (heading, name.removeprefix("words_")))), x=0.01, ha="left")
+        set_title(figure, ": ".join(filter(None, (heading, name.removeprefix("words_")))))
     over_epochs = words.draw_over_epochs(comparison[comparison["mean"].notna()], runs)
     if over_epochs is not None:
-        over_epochs.suptitle(heading, x=0.01, ha="left")
+        set_title(over_epochs, heading)
         of_words["epochs"] = over_epochs
     pictures |= of_words
     written = figures.write(pictures, folder)
