@@ -33,6 +33,10 @@ LIKELIEST = 10  # classes that it has of each sentence where they are more
 SPLITS = ("train", "val", "test")  # settings of the data that may name a file
 
 
+# of the counts of a result
+LEAST = {"fold": 0, "best_epoch": 0, "n_train": 0, "n_test": 1, "n_params": 0, "values_per_filter": 0}
+
+
 @dataclass
 class Result:
     """The outcome of a run: the content of `result.json`.
@@ -141,7 +145,7 @@ class Result:
         """A result from its fields; others are left out.
 
         Raises:
-            ValueError: if a field has another type than the attribute of this class.
+            ValueError: if a field has another type than the attribute of this class, or a number is out of its range.
             TypeError: if a field is missing.
         """
         known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
@@ -155,6 +159,11 @@ class Result:
         wrong = [name for name, value in result.factors.items() if isinstance(value, list | dict)]
         if wrong or "pooling" not in result.factors:
             raise ValueError(f"factors: expected plain values and a pooling, got {cut(repr(result.factors), 80)}")
+        for name, value in {**known, **result.metrics}.items():
+            low, high = (0, 1) if name.endswith(("/acc", "_accuracy")) else (LEAST.get(name, -math.inf), math.inf)
+            if isinstance(value, int | float) and (value < low or value > high):
+                allowed = f"a number from {low} to {high}" if high == 1 else f"a number of at least {low}"
+                raise ValueError(f"{name}: expected {allowed}, got {value}")
         return result
 
 
@@ -207,12 +216,17 @@ def write_atomic(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove what writings that were killed have left in a folder; those of running processes stay."""
+def remove_drafts(folder: Path, age: float = OLD) -> None:
+    """Remove what writings that were killed have left in a folder; those of running processes stay.
+
+    Args:
+        folder: that they are in.
+        age: seconds after which a draft is removed; 0 in a folder where no process of another machine writes now.
+    """
     for draft in folder.glob(".*.*"):
         process = re.fullmatch(r"\..+\.(\d+)", draft.name)
         with suppress(OSError):  # another process removes it at the same time
-            if process and time.time() - draft.stat().st_mtime > OLD and not _is_running(int(process[1])):
+            if process and time.time() - draft.stat().st_mtime >= age and not _is_running(int(process[1])):
                 draft.unlink()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from runs_on_disk import write_run
 
@@ -92,6 +92,9 @@ nested = st.recursive(plain, lambda each: st.lists(each, max_size=2) | st.dictio
 
 
 @given(field=st.sampled_from(sorted(Result.__dataclass_fields__)), value=nested)
+@example(field="bayes_accuracy", value=-1)
+@example(field="n_test", value=-1)
+@example(field="metrics", value={"test/acc": 7})
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_fuzzed_results(tmp_path_factory: pytest.TempPathFactory, field: str, value: Any) -> None:
     """Any JSON in any field: the other rows are as they were."""
@@ -100,6 +103,21 @@ def test_fuzzed_results(tmp_path_factory: pytest.TempPathFactory, field: str, va
     study = study_with(folder / "study", json.dumps({**content, field: value}))
     rows = compare(read(study)).set_index("row")
     assert rows.loc[["max", "avg"], "mean"].tolist() == [0.6, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("bayes_accuracy", -1, "bayes_accuracy: expected a number from 0 to 1, got -1"),
+        ("metrics", {"test/acc": 7.5}, "test/acc: expected a number from 0 to 1, got 7.5"),
+        ("n_test", 0, "n_test: expected a number of at least 1, got 0"),
+    ],
+)
+def test_numbers_out_of_range(tmp_path: Path, field: str, value: Any, message: str) -> None:
+    """They are not believed."""
+    content = json.loads((write_run(tmp_path / "other", 0.8, pooling="kmax") / "result.json").read_text())
+    [error] = read(study_with(tmp_path / "study", json.dumps({**content, field: value})))["error"].dropna()
+    assert message in error
 
 
 @given(content=st.text(max_size=40) | st.binary(max_size=40).map(lambda data: data.decode("latin-1")))
