@@ -1,6 +1,7 @@
 """What the runs of a study say together: grouped over seeds, with intervals, each compared with a baseline."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ HIGHER_IS_BETTER = ("difference", "difference_low", "difference_high", "normaliz
 IS_BASELINE = "baseline"  # why a row has no difference
 
 Read = Callable[[Path], tuple[list[str], list[bool]] | None]
+Run = dict[str, Any]  # a row of the table of runs: thousands of small tables would take thousands of times as long
+Repetitions = dict[str, Run]  # by the seed, with the fold of a cross-validation
 
 
 def compare(
@@ -85,7 +88,7 @@ def compare(
         raise ValueError(f"equal_within: expected a number of points of at least 0, got {equal_within}")
     chosen = {name: short for name, short in short_names(factors).items() if name in choose}
     factors = [name for name in factors if name not in choose]
-    groups = [_best(group, list(choose)) for _, group in runs.groupby(factors, sort=False, dropna=False)]
+    groups = _groups(runs, factors, list(choose))
     described = pd.DataFrame([_described(group, factors, chosen, metric) for group in groups], dtype=object)
     rows = described.astype({name: kind for name, kind in TYPES.items() if name in described})
     rows["strategy"], rows["row"] = _names(rows, factors, groups)
@@ -94,25 +97,28 @@ def compare(
     read = functools.cache(read_predictions)  # every row asks for the predictions of the baseline
     apart = list(by) if by is not None else [name for name in factors if compared_apart(name)]
     blocks = [block for _, block in rows.groupby(apart, sort=False, dropna=False)] if apart else [rows]
+    found: list[dict[str, Any]] = [{} for _ in groups]  # what is measured of each row
     for block in blocks:
-        base = _baseline(block, baseline)
-        differences: dict[Any, Mean] = {}
-        for number in block.index:
-            reference = finished[base] if number != base else None
-            for name, value in _measured(finished[number], metric, read).items():
-                rows.loc[number, name] = value
-            difference = None if reference is None else _difference(finished[number], reference, metric, read)
+        base = _baseline(_records(block), baseline)
+        numbers = block.index.tolist()
+        base_name, reference = str(block["row"].iloc[base]), finished[numbers[base]]
+        differences: dict[int, Mean] = {}
+        for number in numbers:
+            is_base = number == numbers[base]
+            difference = IS_BASELINE if is_base else _difference(finished[number], reference, metric, read)
+            found[number] = _measured(finished[number], metric, read)
+            found[number] |= {} if is_base else {"baseline": base_name}
             if isinstance(difference, Mean):
-                differences[number] = difference
-            if number != base:
-                rows.loc[number, "baseline"] = rows.loc[base, "row"]
-            rows.loc[number, "no_difference"] = {Mean: "", type(None): IS_BASELINE}.get(type(difference), difference)
-            rows.loc[number, "difference"] = difference.value if isinstance(difference, Mean) else np.nan
-        differences = {number: difference for number, difference in differences.items() if not np.isnan(difference.p)}
+                found[number] |= {"no_difference": "", "difference": difference.value}
+                differences |= {} if np.isnan(difference.p) else {number: difference}
+            else:
+                found[number]["no_difference"] = difference
         corrected, levels = statistics.holm([difference.p for difference in differences.values()])
         for (number, difference), p, level in zip(differences.items(), corrected, levels, strict=True):
-            for name, value in {**_interval("difference", difference.interval(level)), "p": p}.items():
-                rows.loc[number, name] = value
+            found[number] |= {**_interval("difference", difference.interval(level)), "p": p}
+    for name, kind in {**MEASURED, "no_difference": object}.items():
+        missing = metric if name == "metric" else np.nan if kind is float else None
+        rows[name] = pd.Series([each.get(name, missing) for each in found], dtype=kind)
     rows["verdict"] = [
         "" if len(blocks) > 1 and row["seeds"] < LEAST_SEEDS else _verdict(row, metric, equal_within / 100)
         for row in rows.to_dict("records")
@@ -121,7 +127,7 @@ def compare(
     if metric == "test/acc":
         known = rows["bayes_accuracy"].notna() & (rows["seeds"] > 0)
         solved = [
-            int(is_solved(each[metric], row).sum()) if len(each) else None
+            sum(bool(is_solved(run[metric], row)) for run in each.values()) if each else None
             for each, row in zip(finished, _records(rows), strict=True)
         ]
         rows["solved"] = pd.Series(solved, dtype="Int64").where(known)
@@ -131,10 +137,12 @@ def compare(
     rows.attrs |= {
         "factors": factors,
         "equal_within": equal_within,
-        "folds": max((run["fold"].nunique() for run in finished), default=0),
+        "folds": max(len({run["fold"] for run in each.values() if pd.notna(run["fold"])}) for each in finished),
         "choose": list(choose),
         "by_seed": {
-            row: run[metric].sort_index().tolist() for row, run in zip(rows["row"], finished, strict=True) if len(run)
+            row: [each[repetition][metric] for repetition in sorted(each)]
+            for row, each in zip(rows["row"], finished, strict=True)
+            if each
         },
     }
     return rows
@@ -153,38 +161,46 @@ def is_solved(accuracy: Any, row: Mapping[str, Any]) -> Any:
     return accuracy >= best - max(0.01, 2 * error)
 
 
-def _best(group: pd.DataFrame, choose: list[str]) -> pd.DataFrame:
+def _groups(runs: pd.DataFrame, factors: list[str], choose: list[str]) -> list[list[Run]]:
+    """The runs of each row, in the order of their first ones."""
+    by_row = runs.groupby(factors, sort=False, dropna=False)
+    groups: list[list[Run]] = [[] for _ in range(by_row.ngroups)]
+    for number, run in zip(by_row.ngroup(), _records(runs), strict=True):
+        groups[number].append(run)
+    return [_best(group, choose) for group in groups] if choose else groups
+
+
+def _best(group: list[Run], choose: list[str]) -> list[Run]:
     """The runs with the values of some factors that are best on the validation split; all, where none has finished."""
-    done = group[group["status"] == "ok"]
-    if not choose or "val/acc" not in done or done["val/acc"].isna().all():
+    done = pd.DataFrame([run for run in group if run["status"] == "ok"])
+    if "val/acc" not in done or done["val/acc"].isna().all():
         return group
     means = done.groupby(choose, sort=False, dropna=False)[["val/acc", "val/loss"]].mean()
     best = means.sort_values(["val/acc", "val/loss"], ascending=[False, True], kind="stable").index[0]
     values = best if isinstance(best, tuple) else (best,)
-    alike = [all(row[name] == value for name, value in zip(choose, values, strict=True)) for row in _records(group)]
-    return group[alike]
+    return [run for run in group if all(run[name] == value for name, value in zip(choose, values, strict=True))]
 
 
-def _described(group: pd.DataFrame, factors: Sequence[str], chosen: Mapping[str, str], metric: str) -> dict[str, Any]:
+def _described(group: list[Run], factors: Sequence[str], chosen: Mapping[str, str], metric: str) -> dict[str, Any]:
     """The values of a row that need no comparison."""
-    finished = group[group["status"] == "ok"].drop_duplicates(REPETITION)
-    bad = group.loc[group["status"] != "ok", "status"].value_counts(sort=False)
-    first = finished.iloc[0] if len(finished) else None
+    finished = list(_one_each(run for run in group if run["status"] == "ok").values())
+    bad = Counter(run["status"] for run in group if run["status"] != "ok")
+    losses = [run["test/loss"] for run in finished if pd.notna(run.get("test/loss"))]
     return {
-        **{name: group.iloc[0][name] for name in factors},
-        "chosen": ", ".join(f"{short} {group.iloc[0][name]}" for name, short in chosen.items()),
+        **{name: group[0][name] for name in factors},
+        "chosen": ", ".join(f"{short} {group[0][name]}" for name, short in chosen.items()),
         "seeds": len(finished),
         "status": ", ".join(str(state) if len(group) == 1 else f"{count} {state}" for state, count in bad.items()),
         **{name: None if kind is object else np.nan for name, kind in MEASURED.items()},
         "metric": metric,
         "solved": None,
-        "loss": finished["test/loss"].mean() if "test/loss" in finished else np.nan,
-        "seconds": finished["seconds"].median(),
-        **{name: None if first is None else first.get(name) for name in SHARED},
+        "loss": np.mean(losses) if losses else np.nan,
+        "seconds": np.median([run["seconds"] for run in finished]) if finished else np.nan,
+        **{name: finished[0].get(name) if finished else None for name in SHARED},
     }
 
 
-def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
+def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[list[Run]]) -> tuple[list[str], list[str]]:
     """Names of the strategies, with settings that were set or differ; names of the rows, with all that differs."""
     strategies, names = [], []
     # a failed run with other settings does not lengthen the names of the finished ones
@@ -203,68 +219,76 @@ def _names(rows: pd.DataFrame, factors: Sequence[str], groups: Sequence[pd.DataF
     own: dict[str, set[str]] = {}
     for pooling, same in rows.groupby("pooling"):
         differ = {name for name in factors if is_own(name) and same[name].nunique(dropna=False) > 1}
-        overrides = [each for number in same.index for each in groups[number]["overrides"]]
+        overrides = [run["overrides"] for number in same.index for run in groups[number]]
         own[str(pooling)] = differ.union(*(named(each, factors) for each in overrides))
     for values, group in zip(rows[factors].to_dict("records"), groups, strict=True):
-        known = group["group_hash"].notna().any()  # otherwise the row has the name of the run's folder
-        pooling, choices = str(values["pooling"]), group["choices"].iloc[0]
+        known = any(pd.notna(run["group_hash"]) for run in group)  # otherwise the row has the name of the run's folder
+        pooling, choices = str(values["pooling"]), group[0]["choices"]
         has = {str(name): value for name, value in values.items() if value is not None or not is_own(str(name))}
         shown = own[pooling] & set(has)
         strategies.append(label(has, shown, choices) if known else "")
         study = f"{values['study']}/" if "study" in values else ""
-        differing = others["finished" if (group["status"] == "ok").any() else "all"]
+        differing = others["finished" if any(run["status"] == "ok" for run in group) else "all"]
         names.append(study + (label(has, [*shown, *differing], choices) if known else pooling))
     return strategies, names
 
 
-def _finished(group: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _finished(group: list[Run], metric: str) -> Repetitions:
     """The finished runs of a row that have the metric, one per seed and fold."""
-    if metric not in group:
-        return group.iloc[:0]
-    done = group[(group["status"] == "ok") & group[metric].notna()]
-    return done.drop_duplicates(REPETITION).set_index(REPETITION)
+    return _one_each(run for run in group if run["status"] == "ok" and pd.notna(run.get(metric)))
 
 
-def _baseline(block: pd.DataFrame, name: str) -> Any:
-    """The index of the row that the others of a block are compared with."""
-    usable = block[block["seeds"] > 0] if (block["seeds"] > 0).any() else block
-    exact, same_pooling = usable[usable["row"] == name], usable[usable["pooling"] == name]
-    return next(rows.index[0] for rows in (exact, same_pooling, usable) if len(rows))
+def _one_each(runs: Iterable[Run]) -> Repetitions:
+    """The first run of each seed and fold."""
+    found: Repetitions = {}
+    for run in runs:
+        found.setdefault(run[REPETITION], run)
+    return found
 
 
-def _measured(runs: pd.DataFrame, metric: str, read: Read) -> dict[str, Any]:
+def _baseline(block: Iterable[Mapping[str, Any]], name: str) -> int:
+    """The place in a block of the row that its others are compared with."""
+    rows = list(enumerate(block))
+    usable = [(place, row) for place, row in rows if row["seeds"] > 0] or rows
+    exact = [place for place, row in usable if row["row"] == name]
+    same_pooling = [place for place, row in usable if row["pooling"] == name]
+    return [*exact, *same_pooling, usable[0][0]][0]
+
+
+def _measured(runs: Repetitions, metric: str, read: Read) -> dict[str, Any]:
     """The mean with its interval, and what the interval is over."""
-    if not len(runs):
+    if not runs:
         return {}
-    table = _table(runs, metric, read)
+    table = _table(list(runs.values()), metric, read)
+    values = [run[metric] for run in runs.values()]
     if len(runs) > 1:
-        mean = _over_seeds(runs[metric].tolist(), runs, metric) if table is None else statistics.two_way(table)
+        mean = _over_seeds(values, list(runs.values()), metric) if table is None else statistics.two_way(table)
         over = "seeds and sentences" if mean.units else "seeds"
         return _interval("", statistics.share(mean) if mean.units else mean.interval()) | {"over": over}
     if table is None:
-        return {"mean": runs[metric].iloc[0]}
+        return {"mean": values[0]}
     right, n = int(table.sum()), table.size
     return _interval("", (right / n, *statistics.clopper_pearson(right, n))) | {"over": "sentences"}
 
 
-def _difference(runs: pd.DataFrame, reference: pd.DataFrame, metric: str, read: Read) -> Mean | str:
+def _difference(runs: Repetitions, reference: Repetitions, metric: str, read: Read) -> Mean | str:
     """The difference from the baseline, paired by seed and, where that is known, by sentence; or why there is none."""
-    if not len(runs):
+    if not runs:
         return f"no finished run with {metric}"
-    if not len(reference):
+    if not reference:
         return f"the baseline has no finished run with {metric}"
-    shared = [seed for seed in runs.index if seed in reference.index]
+    shared = [seed for seed in runs if seed in reference]
     if not shared:
         return "no seed in common with the baseline"
     if len(shared) < 2 <= len(runs):
         return "only one seed in common with the baseline"
-    own, other = runs.loc[shared], reference.loc[shared]
+    own, other = ([side[seed] for seed in shared] for side in (runs, reference))
     one, two = _table(own, metric, read), _table(other, metric, read)
     alike = _labels(own, read) == _labels(other, read)
     if len(shared) > 1:
         if alike and one is not None and two is not None:
             return statistics.difference(statistics.two_way(one - two))
-        paired = np.subtract(own[metric].tolist(), other[metric].tolist()).tolist()
+        paired = [run[metric] - base[metric] for run, base in zip(own, other, strict=True)]
         return statistics.difference(_over_seeds(paired, own, metric))
     if metric != "test/acc":
         return f"only one seed, which is not enough for {metric}"
@@ -275,33 +299,33 @@ def _difference(runs: pd.DataFrame, reference: pd.DataFrame, metric: str, read: 
     return statistics.difference_on_one_test_set(one[0], two[0])
 
 
-def _over_seeds(values: Sequence[float], runs: pd.DataFrame, metric: str) -> Mean:
+def _over_seeds(values: Sequence[float], runs: Sequence[Run], metric: str) -> Mean:
     """The mean over seeds; where each has test sentences of its own, its spread holds those too."""
-    if metric != "test/acc" or same_sentences(runs) or runs["n_test"].isna().any():
+    if metric != "test/acc" or same_sentences(runs) or any(pd.isna(run["n_test"]) for run in runs):
         return statistics.over_seeds(values)
-    n_test = runs["n_test"].astype(float)
-    if not runs["natural_text"].eq(True).all():
+    n_test = np.array([run["n_test"] for run in runs], dtype=float)
+    if not all(run["natural_text"] is True for run in runs):
         return statistics.over_seeds(values, int(n_test.sum()))
-    n_train = runs["n_train"].astype(float)  # random splits of one collection of texts
-    units = min(n_test.sum(), (n_train + n_test).min())
+    n_train = np.array([np.nan if pd.isna(run["n_train"]) else run["n_train"] for run in runs], dtype=float)
+    units = min(n_test.sum(), (n_train + n_test).min())  # random splits of one collection of texts
     return statistics.over_seeds(values, int(units), overlap=float((n_test / n_train).mean()))
 
 
-def _table(runs: pd.DataFrame, metric: str, read: Read) -> "np.ndarray[Any, Any] | None":
+def _table(runs: Sequence[Run], metric: str, read: Read) -> "np.ndarray[Any, Any] | None":
     """Whether each prediction is right, (seeds, sentences); None unless all seeds have the same sentences."""
-    if metric != "test/acc" or runs["folder"].isna().any() or not same_sentences(runs):
+    if metric != "test/acc" or any(pd.isna(run["folder"]) for run in runs) or not same_sentences(runs):
         return None
-    found = [read(folder) for folder in runs["folder"]]
+    found = [read(run["folder"]) for run in runs]
     labels = [None if each is None else each[0] for each in found]
     if None in labels or any(each != labels[0] for each in labels):
         return None
-    if any(not pd.isna(n) and n != len(labels[0] or ()) for n in runs["n_test"]):  # a file that was cut
+    if any(pd.notna(run["n_test"]) and run["n_test"] != len(labels[0] or ()) for run in runs):  # a file that was cut
         return None
     return np.array([each[1] for each in found if each is not None], dtype=float)
 
 
-def _labels(runs: pd.DataFrame, read: Read) -> Any:
-    found = None if runs["folder"].isna().any() else read(runs["folder"].iloc[0])
+def _labels(runs: Sequence[Run], read: Read) -> Any:
+    found = None if any(pd.isna(run["folder"]) for run in runs) else read(runs[0]["folder"])
     return None if found is None else found[0]
 
 
@@ -359,5 +383,5 @@ def limits(rows: pd.DataFrame) -> tuple["pd.Series[float]", "pd.Series[float]"]:
     return floor, rows["bayes_accuracy"].astype(float).fillna(1.0)
 
 
-def _records(rows: pd.DataFrame) -> Iterable[dict[str, Any]]:
+def _records(rows: pd.DataFrame) -> Iterable[Run]:
     return ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))

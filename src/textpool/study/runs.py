@@ -4,7 +4,7 @@ import functools
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +123,15 @@ def factor_names(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name not in ("study", "folder", REPETITION, *FIELDS) and "/" not in name]
 
 
-def same_sentences(runs: pd.DataFrame) -> bool:
-    """Whether all runs were tested on the same sentences.
+def same_sentences(runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all runs, rows of a table of runs, were tested on the same sentences.
 
     Runs of an earlier version do not state their sentences: then those whose data follow the seed have their own.
     """
-    if runs["test_hash"].notna().all():
-        return runs["test_hash"].nunique() == 1
-    own = {name for names in runs["follows_seed"] for name in names if name.startswith("data.")} - {"data.shuffle_seed"}
+    hashes = {run["test_hash"] for run in runs}
+    if all(isinstance(each, str) for each in hashes):
+        return len(hashes) == 1
+    own = {name for run in runs for name in run["follows_seed"] if name.startswith("data.")} - {"data.shuffle_seed"}
     return len(runs) == 1 or not own
 
 
