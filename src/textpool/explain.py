@@ -76,7 +76,8 @@ def explain(
     """
     classifier, data = trained
     if label is not None and label not in data.labels:
-        raise ValueError(f"label: expected one of {', '.join(data.labels[:10])}, got {label!r}")
+        known = ", ".join(data.labels[:10]) + (f" and {len(data.labels) - 10:,} more" if len(data.labels) > 10 else "")
+        raise ValueError(f"label: expected one of {known}, got {label!r}")
     if method not in (None, "gradient", "integrated"):
         raise ValueError(f"method: expected gradient or integrated, got {method!r}")
     wanted = None if label is None else data.labels.index(label)

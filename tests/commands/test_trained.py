@@ -12,6 +12,7 @@ from conftest import Compose, compose_config, facts_of_command
 
 from textpool.build import build_classifier, build_data, content, load
 from textpool.commands import evaluate, predict
+from textpool.commands.predict import likeliest
 from textpool.explain import explain
 from textpool.inference import Prediction
 from textpool.run.folder import Run
@@ -84,6 +85,16 @@ def test_predictions_as_json(run, call):
     assert found[0]["sentence"] == "a grat film"
     assert found[0]["probabilities"]["neg"] == pytest.approx(0.2689, abs=1e-4)
     assert err == ""
+
+
+def test_of_very_many_classes_the_likeliest_are_shown() -> None:
+    """As in `predictions.csv`: a line with 10,000 classes had 360 kB."""
+    probabilities = {f"c{number}": 0.5 / 100 for number in range(101)} | {"c50": 0.25, "c100": 0.375}
+    shown = likeliest(probabilities)
+    assert list(shown) == ["c100", "c50", *(f"c{number}" for number in range(8))]
+    assert shown["c100"] == 0.375
+    few = dict.fromkeys(map(str, range(100)), 0.01)
+    assert likeliest(few) == few
 
 
 def test_sentences_are_read_as_they_are_classified(run, call, monkeypatch):

@@ -47,6 +47,33 @@ def test_a_figure_for_each_question_that_the_runs_answer(tmp_path: Path) -> None
     assert list(drawn(tmp_path)) == ["accuracy", "learning_curves", "against_parameters", "against_k"]
 
 
+def test_of_many_rows_the_best_are_named(tmp_path: Path) -> None:
+    """2,000 rows one below the other gave a picture of 96,000 pixels; the title says how many are left out."""
+    for number, value in enumerate([0.5, 0.8, 0.6, 0.7]):
+        write_run(tmp_path, value, pooling=f"p{number}")
+    runs = read(tmp_path)
+    for metric, names in (("test/acc", ["p1", "p3"]), ("test/loss", ["p1", "p3"])):
+        found = figures.draw(compare(runs, metric), runs, "Study", 2)
+        for name in ("accuracy", "learning_curves"):
+            assert found[name].get_suptitle() == "Study: order, 1 seed, the best 2 of 4 rows"
+        assert [label.get_text() for label in found["accuracy"].axes[0].get_yticklabels()] == names
+        assert list(lines(found["learning_curves"])) == names
+    assert figures.draw(compare(runs), runs, "Study", 4)["accuracy"].get_suptitle() == "Study: order, 1 seed"
+
+
+def test_a_search_by_random_values_is_a_cloud(tmp_path: Path) -> None:
+    """Lines would join the few rows that have another setting in common by chance; a point is a row."""
+    for number in range(24):
+        pooling = ("max", "avg")[number % 2]
+        rate = 0.5 if number < 4 else number / 100
+        settings = {"optimizer.lr": rate, "model.dropout": number / 50}
+        write_run(tmp_path, 0.5 + number / 100, pooling=pooling, settings=settings)
+    clouds = lines(drawn(tmp_path)["against_dropout"])
+    assert list(clouds) == ["max", "avg"]
+    assert clouds["avg"][0] == pytest.approx([number / 50 for number in range(1, 24, 2)])
+    assert clouds["avg"][1] == pytest.approx([50 + number for number in range(1, 24, 2)])
+
+
 def test_runs_without_a_history_have_no_curves(tmp_path: Path) -> None:
     """A run that has trained for no epoch has no history."""
     write_run(tmp_path, 0.5, result={"history": {}})

@@ -145,3 +145,13 @@ def test_numbers_can_be_read_on_every_colour(tasks: Path) -> None:
     left = picture(tasks).axes[0]
     inks = {text.get_position(): text.get_color() for text in left.texts}
     assert (inks[0, 0], inks[0, 1], inks[0, 2]) == ("black", "white", "black")  # 0.95, 0.37, 0.6
+
+
+def test_many_columns_share_the_room_of_some(tmp_path: Path) -> None:
+    """With 2,000 of them the picture would have 81,000 pixels, which cannot be written; some of them have a name."""
+    for number in range(200):
+        write_run(tmp_path, 0.5, settings={"optimizer.lr": number})
+    figure = picture(tmp_path)
+    assert figure.get_size_inches()[0] < 30
+    assert texts(figure.axes[0].get_xticklabels()) == [f"lr {number}" for number in range(0, 200, 3)]
+    assert np.asarray(figure.axes[0].images[0].get_array()).shape == (1, 200)

@@ -100,3 +100,15 @@ def test_the_runs_behind_a_cell_of_the_grid(study: Path) -> None:
     page, _ = page_of(study)
     titles = {attrs["title"] for tag, attrs in page.tags if tag == "td" and "title" in attrs}
     assert titles >= {"max-order: 80.00 %, 81.00 %", "avg-twice: 90.00 %, 90.00 %"}
+
+
+def test_of_many_rows_the_first_have_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,000 panels are no picture; the heading says so, and the table still has every row."""
+    monkeypatch.setattr("textpool.study.page.MOST_PANELS", 2)
+    for pooling in ("max", "avg", "kmax"):
+        write_run(tmp_path, pooling=pooling)
+    found, _ = page_of(tmp_path)
+    assert "one line per run, of the first 2 of 3 rows" in found.text
+    panels = [attributes["aria-label"] for tag, attributes in found.tags if tag == "svg"]
+    assert panels == ["max", "avg"] * 2  # of the accuracy and of the loss
+    assert "kmax" in found.text

@@ -158,7 +158,23 @@ def test_a_long_study_without_a_grid_shows_its_rows(tmp_path: Path, capsys: pyte
     for number in range(41):
         write_run(tmp_path, settings={"optimizer.lr": number / 100, "model.dropout": number / 50})
     shown(tmp_path)
-    assert "max-lr0.4-dropout0.8" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "max-lr0.4-dropout0.8" in printed
+    assert "The first" not in printed
+
+
+def test_a_study_of_very_many_rows_shows_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says how all are seen: 2,000 rows would only scroll by. The caption is that of all rows."""
+    for number in range(8):
+        write_run(tmp_path, 0.1 + number / 10, settings={"optimizer.lr": number, "model.dropout": number / 50})
+    monkeypatch.setattr(module, "MOST_LISTED", 3)
+    report([tmp_path], order="mean")
+    printed = capsys.readouterr().out
+    assert re.findall(r"max-lr\d", printed) == ["max-lr7", "max-lr6", "max-lr5"]
+    assert "The first 3 of 8 rows, --sort mean: the best first; --format csv: all of them." in printed
+    assert "max-lr0" in (tmp_path / "comparison.md").read_text()
 
 
 @pytest.mark.slow

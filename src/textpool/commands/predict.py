@@ -1,6 +1,7 @@
 """Classify sentences."""
 
 import argparse
+import heapq
 import io
 import itertools
 import json
@@ -8,11 +9,12 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textpool.commands.explain import words_of
+from textpool.record import LIKELIEST, MOST_COLUMNS
 
 if TYPE_CHECKING:
     from textpool.build import Trained
@@ -115,17 +117,27 @@ def shown(
     arguments: argparse.Namespace,
 ) -> str:
     """The line of a sentence."""
+    probabilities = likeliest(prediction.probabilities)
     if arguments.json:
-        found = {"sentence": sentence, "label": prediction.label, "probabilities": prediction.probabilities}
+        found = {"sentence": sentence, "label": prediction.label, "probabilities": probabilities}
         if explained is not None:
             found |= {name: getattr(explained, name) for name in ("words", "contributions", "bias", "logit")}
         return json.dumps(found | {"unknown": unknown}, ensure_ascii=False)
     columns = [prediction.label, f"{prediction.probabilities[prediction.label]:.4f}"]
     if arguments.probabilities:
-        columns += [f"{label}={probability:.4f}" for label, probability in prediction.probabilities.items()]
+        columns += [f"{label}={probability:.4f}" for label, probability in probabilities.items()]
     if arguments.unknown:
         columns.append("unknown=" + " ".join(unknown))
     return "\t".join([*columns, sentence if explained is None else words_of(explained)])
+
+
+def likeliest(probabilities: Mapping[str, float]) -> Mapping[str, float]:
+    """The probabilities that are shown: of all classes, or of very many the likeliest, as in `predictions.csv`."""
+    if len(probabilities) <= MOST_COLUMNS:
+        return probabilities
+    return {
+        label: probabilities[label] for label in heapq.nlargest(LIKELIEST, probabilities, probabilities.__getitem__)
+    }
 
 
 def lines_of(path: Path | None, encoding: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from textpool.checks import integer, one_of, switch
 from textpool.data.batches import Batch, EncodedSentences, SharedSampler, identity_collate
 from textpool.data.reading import FileOptions, Refuse, fail, read_file
-from textpool.data.vocabulary import Tokenizer, Vocabulary
+from textpool.data.vocabulary import Tokenizer, Vocabulary, sharing_words
 
 # of a batch of the validation or the test split, unless batch_size asks for more
 EVALUATION_TOKENS = 2**16  # padding included
@@ -118,8 +118,10 @@ class SentenceData(LightningDataModule, ABC):
         """Load and encode the sentences at the first call; later calls do nothing."""
         if self.encoded:
             return
-        cut = ([Sentence(words[: self.max_length], label) for words, label in split] for split in self.load())
-        self.splits = Splits(*cut)
+        splits = self.load()
+        if self.max_length is not None:
+            splits = ([Sentence(words[: self.max_length], label) for words, label in split] for split in splits)
+        self.splits = Splits(*splits)
         self.vocabulary = self.build_vocabulary(self.splits.train)
         self.labels = sorted({sentence.label for sentence in self.splits.train}, key=_natural)
         for split, sentences in zip(Splits._fields, self.splits, strict=True):
@@ -175,10 +177,10 @@ class SentenceData(LightningDataModule, ABC):
             ValueError: if the file cannot be read with these options, or has a label that is not in `labels`.
         """
         given = {name: value for name, value in options.items() if value is not None}
-        sentences, labels = [], set(self.labels)
+        sentences, labels, words = [], set(self.labels), sharing_words(self.tokenize)
         for text, label, line in read_file(path, replace(self.file_options, **given), refuse):
             if label in labels:
-                sentences.append(Sentence(self.tokenize(text), label))
+                sentences.append(Sentence(list(words(text)), label))
             else:
                 known = ", ".join(map(repr, self.labels[:10])) + (", …" if len(labels) > 10 else "")
                 refuse(f"{path}:{line}: label {label!r} is none of the classifier's: {known}")
@@ -190,7 +192,7 @@ class SentenceData(LightningDataModule, ABC):
         """Encode sentences as a dataset of token numbers and class numbers."""
         number = {label: index for index, label in enumerate(self.labels)}
         return EncodedSentences(
-            [self.vocabulary.encode(sentence.words) for sentence in sentences],
+            (self.vocabulary.encode(sentence.words) for sentence in sentences),
             [number[sentence.label] for sentence in sentences],
             self.max_length,
             self.fixed_length,

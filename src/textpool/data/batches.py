@@ -1,6 +1,7 @@
 """Encoded sentences in memory, and the batches made from them."""
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -31,7 +32,7 @@ class EncodedSentences(Dataset[Batch]):
     `__getitems__` makes a whole batch at once; a DataLoader calls it with all indices of the batch.
 
     Args:
-        sentences: token numbers of each sentence.
+        sentences: token numbers of each sentence; an iterator is read once.
         labels: class number of each sentence.
         max_length: longer sentences are cut to this number of tokens; None: no sentence is cut.
         pad_to_max: pad to `max_length` instead of to the longest sentence of the batch.
@@ -39,16 +40,19 @@ class EncodedSentences(Dataset[Batch]):
 
     def __init__(
         self,
-        sentences: Sequence[Sequence[int]],
+        sentences: Iterable[Sequence[int]],
         labels: Sequence[int],
         max_length: int | None = None,
         pad_to_max: bool = False,
     ) -> None:
-        cut = [sentence[:max_length] for sentence in sentences]
-        self.lengths = torch.tensor([len(sentence) for sentence in cut], dtype=torch.long)
+        tokens, lengths = array("q"), array("q")  # 8 bytes a token, while a list of lists takes some 30
+        for sentence in sentences:
+            tokens.extend(sentence[:max_length])
+            lengths.append(min(len(sentence), len(sentence) if max_length is None else max_length))
+        tokens.append(0)  # so that the start of an empty last sentence is a valid index
+        self.lengths = torch.tensor(lengths.tolist(), dtype=torch.long)
         self.starts = self.lengths.cumsum(0) - self.lengths
-        # one extra token, so that the start of an empty last sentence is a valid index
-        self.tokens = torch.tensor([token for sentence in cut for token in sentence] + [0], dtype=torch.long)
+        self.tokens = torch.frombuffer(tokens, dtype=torch.long)
         self.labels = torch.tensor(labels, dtype=torch.long)
         self.width = max_length if pad_to_max else None
 

@@ -1,6 +1,5 @@
 """Sentences of a user's files that occur several times, with equal or with different labels: what to tell of them."""
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from textpool.data.reading import LabelledText
@@ -50,22 +49,28 @@ def _repeated(path: str, texts: Sequence[LabelledText], key: Key) -> list[str]:
     for text in texts:
         known = first.setdefault(key(text), text)
         if known is not text:
-            found.append(f"{path}:{known.line} and {path}:{text.line}")
+            found.append((known.line, text.line))
     if not found:
         return []
-    return [f"{path}: {len(found):,} of {len(texts):,} sentences occur earlier in the file {_examples(found)}"]
+    examples = [f"{path}:{one} and {path}:{other}" for one, other in found[: MOST_EXAMPLES + 1]]
+    return [f"{path}: {len(found):,} of {len(texts):,} sentences occur earlier in the file {_examples(examples)}"]
 
 
 def _contradictory(by_path: Mapping[str, Sequence[LabelledText]], key: Key) -> list[str]:
     """The sentences that have different labels, in one file or in several."""
-    places: defaultdict[Hashable, dict[str, str]] = defaultdict(dict)  # label → where the sentence first has it
+    first: dict[Hashable, tuple[str, LabelledText]] = {}  # where each sentence stands first
+    places: dict[Hashable, dict[str, str]] = {}  # of a sentence with several labels: label → where it first has it
     for path, texts in by_path.items():
         for text in texts:
-            places[key(text)].setdefault(text.label, f"{path}:{text.line}")
+            words = key(text)
+            where, known = first.setdefault(words, (path, text))
+            if text.label != known.label:
+                labels = places.setdefault(words, {known.label: f"{where}:{known.line}"})
+                labels.setdefault(text.label, f"{path}:{text.line}")
     found = [
-        " and ".join(f"{label!r} in {place}" for label, place in labels.items())
-        for labels in places.values()
-        if len(labels) > 1
+        " and ".join(f"{label!r} in {place}" for label, place in places[words].items())
+        for words in first
+        if words in places
     ]
     if not found:
         return []

@@ -1,6 +1,5 @@
 """Labelled texts that are in memory already, such as the columns of a table."""
 
-import functools
 import random
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from textpool.checks import between, integer
 from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.reading import LabelledText
 from textpool.data.splitting import hold_out
-from textpool.data.vocabulary import Tokenizer, Vocabulary
+from textpool.data.vocabulary import Tokenizer, Vocabulary, sharing_words
 
 
 class InMemoryData(SentenceData):
@@ -65,10 +64,10 @@ class InMemoryData(SentenceData):
         if not self.given:
             raise ValueError("texts: this classifier was trained in Python, and its texts were not saved: give a file")
         share = max(self.val_fraction, 1 / len(self.given))
-        words = functools.cache(self.tokenize)
+        words = sharing_words(self.tokenize)
 
         def key(text: LabelledText) -> Hashable:
-            return tuple(words(text.text)[: self.max_length])
+            return words(text.text)[: self.max_length]
 
         train, val = hold_out(self.given, share, random.Random(self.seed), key)
         if not val:  # each class has one text only, perhaps several times: validation chooses an epoch, and no more
@@ -79,7 +78,7 @@ class InMemoryData(SentenceData):
                 f"got {len(self.given)} texts of {len(self.given)} classes"
             )
         self._held_out = {"train": train, "val": val, "test": []}
-        return Splits(*([Sentence(words(text), label) for text, label, _ in texts] for texts in (train, val, [])))
+        return Splits(*([Sentence(list(words(text)), label) for text, label, _ in texts] for texts in (train, val, [])))
 
     def texts(self, split: str) -> list[str]:
         """The texts of a split as they were given; available after `setup`."""

@@ -1,6 +1,5 @@
 """Labelled texts that people wrote, from any source of them: splits, cross-validation and vocabulary."""
 
-import functools
 import random
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,7 +10,7 @@ from textpool.data.base import Sentence, SentenceData, Splits
 from textpool.data.duplicates import describe_duplicates
 from textpool.data.reading import LabelledText
 from textpool.data.splitting import check_folds, hold_out, split_into_folds
-from textpool.data.vocabulary import Tokenizer, Vocabulary
+from textpool.data.vocabulary import Tokenizer, Vocabulary, sharing_words
 
 
 class LabelledTextData(SentenceData):
@@ -89,10 +88,10 @@ class LabelledTextData(SentenceData):
         if test_share + val_share >= 1:
             tested = "1 / folds" if self.folds else "test_fraction"
             raise ValueError(f"val_fraction + {tested}: expected less than 1, got {test_share + val_share}")
-        words = functools.cache(self.tokenize)
+        words = sharing_words(self.tokenize)
 
         def key(text: LabelledText) -> Hashable:
-            return tuple(words(text.text)[: self.max_length])
+            return words(text.text)[: self.max_length]
 
         if not any(map(key, train)):
             raise ValueError(f"data.tokens: expected what occurs in {place}, but finds no word in any sentence")
@@ -131,9 +130,8 @@ class LabelledTextData(SentenceData):
                     )
         splits = {"train": train, "val": val, "test": test}
         self._texts = {split: [text.text for text in texts] for split, texts in splits.items()}
-        return Splits(
-            **{split: [Sentence(words(text), label) for text, label, _ in texts] for split, texts in splits.items()}
-        )
+        found = {split: [Sentence(list(words(text)), label) for text, label, _ in splits[split]] for split in splits}
+        return Splits(**found)
 
     def texts(self, split: str) -> list[str]:
         """The sentences of a split as they are in the source; available after `setup`."""

@@ -49,6 +49,8 @@ def hold_out(
     taken: Counter[str] = Counter()
     for most in (shares, spare):
         for group in drawn:
+            if len(held_out) == n_held_out:
+                break
             more = Counter(texts[index].label for index in group)
             fits = all(taken[label] + count <= most[label] for label, count in more.items())
             if fits and group[0] not in held_out and len(held_out) + len(group) <= n_held_out:

@@ -1,10 +1,11 @@
 """Tokenisation, and the mapping from words to token numbers."""
 
+import functools
 import re
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -105,6 +106,20 @@ class Tokenizer:
         """
         with limited(self.pattern.pattern, text) if self.of_user else nullcontext():
             return [match.group() for match in self.pattern.finditer(text.lower() if self.lowercase else text)]
+
+
+def sharing_words(tokenize: Callable[[str], Iterable[str]]) -> Callable[[str], tuple[str, ...]]:
+    """The words of a text, found once, with one object for all occurrences of a word in all texts.
+
+    An object for each occurrence takes 50 bytes, most of the memory of a million sentences.
+    """
+    shared: dict[str, str] = {}
+
+    @functools.cache
+    def words(text: str) -> tuple[str, ...]:
+        return tuple(shared.setdefault(word, word) for word in tokenize(text))
+
+    return words
 
 
 @contextmanager

@@ -96,18 +96,20 @@ def compare(
     finished = [_finished(group, metric) for group in groups]
     read = functools.cache(read_predictions)  # every row asks for the predictions of the baseline
     apart = list(by) if by is not None else [name for name in factors if compared_apart(name)]
-    blocks = [block for _, block in rows.groupby(apart, sort=False, dropna=False)] if apart else [rows]
+    blocks: dict[int, list[int]] = {}  # the numbers of the rows that are compared with each other
+    in_block = rows.groupby(apart, sort=False, dropna=False).ngroup() if apart else [0] * len(rows)
+    for number, block in enumerate(in_block):
+        blocks.setdefault(block, []).append(number)
+    known = list(_records(rows))
     found: list[dict[str, Any]] = [{} for _ in groups]  # what is measured of each row
-    for block in blocks:
-        base = _baseline(_records(block), baseline)
-        numbers = block.index.tolist()
-        base_name, reference = str(block["row"].iloc[base]), finished[numbers[base]]
+    for numbers in blocks.values():
+        base = numbers[_baseline([known[number] for number in numbers], baseline)]
         differences: dict[int, Mean] = {}
         for number in numbers:
-            is_base = number == numbers[base]
-            difference = IS_BASELINE if is_base else _difference(finished[number], reference, metric, read)
+            is_base = number == base
+            difference = IS_BASELINE if is_base else _difference(finished[number], finished[base], metric, read)
             found[number] = _measured(finished[number], metric, read)
-            found[number] |= {} if is_base else {"baseline": base_name}
+            found[number] |= {} if is_base else {"baseline": known[base]["row"]}
             if isinstance(difference, Mean):
                 found[number] |= {"no_difference": "", "difference": difference.value}
                 differences |= {} if np.isnan(difference.p) else {number: difference}

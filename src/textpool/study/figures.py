@@ -22,26 +22,34 @@ from textpool.study.drawing import COLOURS, DPI, MARKERS, set_title, styled, sty
 
 LEAST_VALUES = 3  # of a setting that is none of the poolings' own, for a figure of the metric against it
 LEGEND_ROWS = 16  # names above each other
+MOST_LINES = 28  # with a style of their own, see `styles`
+MOST_PANELS = 24
+MOST_TICKS = 20  # with a number of each
 MOST_PAIRED = 12  # rows up to which lines join the same seed
 LIMITS = {"majority_accuracy": "majority guess", "bayes_accuracy": "best that can be reached"}
 
 
-def draw(comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "") -> dict[str, Figure]:
+def draw(
+    comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "", most_rows: int | None = None
+) -> dict[str, Figure]:
     """The figures for which there are runs, by name: a line, a colour or a point per row of the comparison.
 
     Args:
         comparison: from `textpool.study.compare`.
         runs: from `textpool.study.read`.
         heading: name of the study, for the titles.
+        most_rows: rows of a figure that names each; of more, the best ones are drawn. None: all.
     """
     rows = comparison[comparison["mean"].notna()]
     if rows.empty:
         return {}
+    best = best_rows(rows, most_rows)
     figures = {
-        "accuracy": accuracy(rows),
-        "learning_curves": learning_curves(rows, runs),
-        "against_parameters": against_parameters(rows),
+        "accuracy": accuracy(best),
+        "learning_curves": learning_curves(best, runs),
+        "against_parameters": against_parameters(best),
     }
+    selected = dict.fromkeys(figures, f"the best {len(best)} of {len(rows):,} rows" if len(best) < len(rows) else "")
     factors = comparison.attrs["factors"]
     for setting, short in short_names(factors).items():
         apart = setting in factors and compared_apart(setting)
@@ -50,10 +58,20 @@ def draw(comparison: pd.DataFrame, runs: pd.DataFrame, heading: str = "") -> dic
         elif apart and setting != "data" and _varies_alone(rows, setting):
             figures[f"by_{short}"] = by_setting(rows, setting)
     title = ": ".join(filter(None, (heading, described(rows))))
-    for figure in figures.values():
+    for name, figure in figures.items():
         if figure is not None:
-            set_title(figure, title)
+            set_title(figure, ", ".join(filter(None, (title, selected.get(name)))))
     return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def best_rows(rows: pd.DataFrame, most: int | None) -> pd.DataFrame:
+    """The rows with the best means, the best first, if there are more than `most`; else all in their order."""
+    if most is None or len(rows) <= most:
+        return rows
+    rising = not is_fraction(str(rows["metric"].iloc[0]))
+    best = rows.sort_values("mean", ascending=rising, kind="stable").head(most)
+    best.attrs = rows.attrs
+    return best
 
 
 def described(rows: pd.DataFrame) -> str:
@@ -160,8 +178,10 @@ def learning_curves(rows: pd.DataFrame, runs: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
+def by_setting(rows: pd.DataFrame, setting: str) -> Figure | None:
     """The metric of each strategy with each value of a setting, such as `window_mask`; a panel for each of the rest.
+
+    None where these are more than `MOST_PANELS`.
 
     Args:
         rows: with a value.
@@ -171,6 +191,8 @@ def by_setting(rows: pd.DataFrame, setting: str) -> Figure:
     others = [name for name in rows.attrs["factors"] if name != setting and (name == "study" or compared_apart(name))]
     differing = [name for name in others if rows[name].nunique(dropna=False) > 1]
     panels = list(rows.groupby(differing, sort=False, dropna=False)) if differing else [((), rows)]
+    if len(panels) > MOST_PANELS:
+        return None
     telling = [name for name in differing if rows[name].nunique(dropna=False) == len(panels)]
     told = [next((name for name in ("data", "study", *telling) if name in telling), "")] if telling else differing
     strategies, values = list(dict.fromkeys(rows["strategy"])), list(dict.fromkeys(rows[setting]))
@@ -207,8 +229,15 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
     numeric = rows[rows[setting].map(lambda value: isinstance(value, int | float) and not isinstance(value, bool))]
     others = [name for name in factors if name != setting]
     lines = [group for _, group in numeric.groupby(others, sort=False, dropna=False) if len(group) > 1]
+    if len(numeric) > MOST_TICKS and 2 * sum(map(len, lines)) < len(numeric):  # a search by random values
+        return scattered(numeric, setting)
     if not lines:
         return None
+    n_lines = len(lines)
+    if n_lines > MOST_LINES:
+        metric = str(rows["metric"].iloc[0])
+        lines.sort(key=lambda points: -points["mean"].max() if is_fraction(metric) else points["mean"].min())
+        lines = lines[:MOST_LINES]
     figure = Figure(figsize=(7.5, 4), layout="constrained")
     axes = figure.add_subplot()
     short = setting.split(".")[-1]
@@ -225,11 +254,31 @@ def against_setting(rows: pd.DataFrame, setting: str, factors: list[str]) -> Fig
     ticks = sorted({value for points in lines for value in points[setting]})
     if not is_own(setting) and ticks[0] > 0 and ticks[-1] >= 10 * ticks[0]:
         axes.set_xscale("log")
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
+    if len(ticks) <= MOST_TICKS:
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
     axes.set_ylabel(_label(str(rows["metric"].iloc[0])))
-    figure.legend(loc="outside right upper", frameon=False, fontsize="small", ncols=-(-len(lines) // LEGEND_ROWS))
+    selected = f"the best {len(lines)} of {n_lines:,}" if len(lines) < n_lines else None
+    columns = -(-len(lines) // LEGEND_ROWS)
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small", ncols=columns, title=selected)
     _within(axes, "y", str(rows["metric"].iloc[0]))
+    tidy(axes, "y")
+    return figure
+
+
+def scattered(rows: pd.DataFrame, setting: str) -> Figure:
+    """The metric of each row against a setting of numbers, with the colour of its pooling: rows that differ in more."""
+    metric = str(rows["metric"].iloc[0])
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    axes = figure.add_subplot()
+    poolings = list(dict.fromkeys(rows["pooling"].astype(str)))
+    for name, (colour, marker, _) in zip(poolings, styles(poolings), strict=True):
+        points = rows[rows["pooling"] == name]
+        values = points["mean"] * _scale(metric)
+        axes.plot(points[setting].tolist(), values, marker, color=colour, markersize=3, alpha=0.5, label=name)
+    axes.set_xlabel(setting.split(".")[-1])
+    axes.set_ylabel(_label(metric))
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small", ncols=-(-len(poolings) // LEGEND_ROWS))
     tidy(axes, "y")
     return figure
 

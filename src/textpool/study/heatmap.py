@@ -15,6 +15,7 @@ from textpool.study.tables import BELOW, disagreement
 
 COLOURS = "cividis"  # even in grey, and for the colour-blind (Nuñez, Anderton and Renslow 2018)
 MOST_COLUMNS = 20  # of all panels together, up to which there is room for numbers in the cells
+MOST_NAMED = 80  # rows or columns with a name each; more of them share the same room, and some have a name
 NO_SKILL = "#e4e4e4"  # of cells that no training can change; no colour of the scale
 NOTES = {
     "blind": "grey: the pooling loses what the task asks for, so no training helps",
@@ -35,11 +36,13 @@ def heatmap(grid: Grid) -> Figure:
     rows = pd.concat(panels.values())
     notes = _notes(rows) if with_numbers else []
     height = 0.37 if any(note != NOTES["blind"] for note in notes) else 0.26  # of a cell, of two lines or one
-    width = 3.2 + n_columns * (0.62 if with_numbers else 0.27) + 0.2 * len(panels) + 1.2 * (len(grid.groups) > 1)
-    figure = Figure(figsize=(width, 1.9 + 0.16 * len(notes) + height * len(grid.strategies)), layout="constrained")
+    across, down = min(n_columns, MOST_NAMED), min(len(grid.strategies), MOST_NAMED)
+    width = 3.2 + across * (0.62 if with_numbers else 0.27) + 0.2 * len(panels) + 1.2 * (len(grid.groups) > 1)
+    figure = Figure(figsize=(width, 1.9 + 0.16 * len(notes) + height * down), layout="constrained")
     axes = np.ravel(figure.subplots(1, len(panels), sharey=True))
     images = [_draw(*each, grid, with_numbers) for each in zip(axes, panels.items(), strict=True)]
-    axes[0].set_yticks(range(len(grid.strategies)), grid.strategies)
+    step = -(-len(grid.strategies) // MOST_NAMED)
+    axes[0].set_yticks(range(0, len(grid.strategies), step), grid.strategies[::step])
     if len(grid.groups) > 1:
         _name_groups(axes[-1], grid)
     bar = figure.colorbar(images[0], ax=axes.tolist(), shrink=0.6, aspect=30, pad=0.01)
@@ -85,12 +88,16 @@ def _draw(axes: Axes, panel: tuple[str, pd.DataFrame], grid: Grid, with_numbers:
                 axes.text(across, down + 0.26, second, color=ink, ha="center", va="center", fontsize=5.5)
     headings = _headings(grid, rows) if with_numbers else grid.headings
     upright = not with_numbers and max(map(len, headings)) > 3
-    axes.set_xticks(range(len(headings)), headings, fontsize="small", rotation=90 if upright else 0)
+    step = -(-len(headings) // MOST_NAMED)
+    rotation = 90 if upright else 0
+    axes.set_xticks(range(0, len(headings), step), headings[::step], fontsize="small", rotation=rotation)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(len(headings) - 1) + 0.5, minor=True)
-    axes.set_yticks(np.arange(len(grid.strategies) - 1) + 0.5, minor=True)
+    if len(headings) <= MOST_NAMED:  # white lines between more cells would leave nothing of them
+        axes.set_xticks(np.arange(len(headings) - 1) + 0.5, minor=True)
+    if len(grid.strategies) <= MOST_NAMED:
+        axes.set_yticks(np.arange(len(grid.strategies) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1)
     for end in np.cumsum(list(grid.groups.values()))[:-1]:
         axes.axhline(end - 0.5, color="white", linewidth=5)

@@ -18,6 +18,7 @@ from textpool.study.readings import first_runs, read_readings
 PAGE = "report.html"
 CURVES = ("val/acc", "val/loss")
 WIDTH, HEIGHT = 220, 110  # pixels of a panel of curves
+MOST_PANELS = 120  # of curves; of more rows, the first ones have one
 MOST_EPOCHS = 200  # of a curve; of a longer one, every second, third, … epoch is drawn
 FIGURES = {  # in this order, with what they show
     "grid": "All tasks at once",
@@ -142,7 +143,7 @@ def page(
         ("below", "Below what the pooling can represent", _list(below or [])),
         ("errors", "What failed", _list(errors, "bad")),
         *(figures_section if overview is None else []),  # with a grid they come first, because the rows are many
-        ("curves", "Curves of all runs", _curves(comparison, runs)),
+        ("curves", "Curves of the runs", _curves(comparison, runs)),
         ("words", "What two runs read", _read(comparison, runs)),
         ("runs", "Runs", _runs(runs)),
     ]
@@ -234,7 +235,11 @@ def _curves(comparison: pd.DataFrame, runs: pd.DataFrame) -> str:
         if (key := tuple(run[name] for name in factors)) in names  # not those of values that were not chosen
     ]
     order = {name: place for place, name in enumerate(comparison["row"])}
-    keyed.sort(key=lambda pair: order[pair[0]])
+    keyed = sorted(
+        (pair for pair in keyed if order[pair[0]] < MOST_PANELS),
+        key=lambda pair: order[pair[0]],
+    )
+    some = f", of the first {MOST_PANELS} of {len(order):,} rows" if len(order) > MOST_PANELS else ""
     parts = []
     for metric in CURVES:
         of_metric = [(name, run) for name, run in keyed if run["history"].get(metric)]
@@ -247,7 +252,7 @@ def _curves(comparison: pd.DataFrame, runs: pd.DataFrame) -> str:
             _panel(name, [run for _, run in pairs], metric, (low, high), longest)
             for name, pairs in groupby(of_metric, key=lambda pair: pair[0])
         ]
-        label = f"{metric}{' in %' if is_fraction(metric) else ''} over {longest} epochs, one line per run"
+        label = f"{metric}{' in %' if is_fraction(metric) else ''} over {longest} epochs, one line per run{some}"
         opened = " open" if metric == CURVES[0] else ""
         parts.append(
             f'<details{opened}><summary>{label}</summary><div class="curves">{"".join(panels)}</div></details>'

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from textpool.checks import cut
 from textpool.record import RESULT, remove_drafts, short, write_atomic
 from textpool.study import tables
 from textpool.study.ceilings import with_ceilings
@@ -21,7 +22,8 @@ from textpool.study.page import PAGE, page
 from textpool.study.runs import read, write_csv
 
 DRAWN = "drawn.json"  # in the folder of the figures: of what they were drawn
-MOST_ROWS = 40  # up to which rows are shown on a terminal, and drawn as lines or points
+MOST_ROWS = 40  # up to which rows are shown on a terminal beside a grid, and drawn as lines or points
+MOST_LISTED = 200  # rows on a terminal
 
 
 def report(
@@ -64,7 +66,7 @@ def report(
     comparison = compare(runs, metric, baseline, by, choose, equal_within)
     names = list(dict.fromkeys([*comparison["pooling"], *comparison["row"]]))
     if require_baseline and baseline not in names:
-        raise ValueError(f"baseline: expected one of {', '.join(names)}, got {baseline!r}")
+        raise ValueError(f"baseline: expected one of {cut(', '.join(names))}, got {baseline!r}")
     if ceilings is not None:
         comparison = with_ceilings(comparison, ceilings)
     overview = grid(comparison, groups)  # before the rows are sorted, which would change the order of its columns
@@ -134,7 +136,7 @@ def draw(
         of_what = figures.described(comparison[comparison["mean"].notna()])
         set_title(picture, ": ".join(filter(None, (heading, of_what))))
     if overview is None or len(comparison) <= MOST_ROWS:
-        pictures |= figures.draw(comparison, runs, heading)
+        pictures |= figures.draw(comparison, runs, heading, MOST_ROWS)
     if overview is not None:
         pictures |= profile.draw(overview)
     of_words = words.draw(comparison[comparison["mean"].notna()], runs)
@@ -168,7 +170,7 @@ def fingerprint(runs: pd.DataFrame, comparison: pd.DataFrame) -> str:
 
 
 def show(comparison: pd.DataFrame, overview: Grid | None, heading: str, errors: Sequence[str] = ()) -> None:
-    """Print the grid where there is one, then the rows unless there is a grid and they are many."""
+    """Print the grid where there is one, then the rows; of many, none where there is a grid, and else the first."""
     console = Console(width=None if sys.stdout.isatty() else 140)
     few = len(comparison) <= MOST_ROWS
     if overview is not None:
@@ -182,12 +184,16 @@ def show(comparison: pd.DataFrame, overview: Grid | None, heading: str, errors: 
         console.print(Text(f"{tables.grid_caption(comparison)}{end}\n"))
     if overview is None or few:
         _show_rows(comparison, heading if overview is None else "Rows", console)
+    if overview is None and len(comparison) > MOST_LISTED:
+        all_rows = f"{len(comparison):,} rows, --sort mean: the best first; --format csv: all of them"
+        console.print(Text(f"The first {MOST_LISTED} of {all_rows}."))
     for error in errors:
         console.print(Text(error, style="red"))
 
 
 def _show_rows(comparison: pd.DataFrame, heading: str, console: Console) -> None:
     """Print the rows, without the least important columns where the terminal is too narrow for all."""
+    note, comparison = tables.caption(comparison), tables.first(comparison, MOST_LISTED)
     text, bad = tables.cells(comparison), [not seeds for seeds in comparison["seeds"]]
     left_out: list[str] = []
     for least in (name for name in tables.LEAST if name in text):
@@ -204,7 +210,7 @@ def _show_rows(comparison: pd.DataFrame, heading: str, console: Console) -> None
     console.print(_rich(text, heading, bad))
     if left_out:
         console.print(Text(f"Too narrow here for {', '.join(left_out)}: see comparison.md."))
-    console.print(Text(tables.caption(comparison)))
+    console.print(Text(note))
 
 
 def _rich(text: pd.DataFrame, title: str, bad: Sequence[bool] = ()) -> Table:

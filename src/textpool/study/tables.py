@@ -60,6 +60,13 @@ def cells(comparison: pd.DataFrame, intervals: Sequence[str] = INTERVALS) -> pd.
     return pd.DataFrame({name: values for name, values in text.items() if any(values)})
 
 
+def first(comparison: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The first rows of a comparison, with its `attrs`."""
+    rows = comparison.head(n)
+    rows.attrs = comparison.attrs
+    return rows
+
+
 def grid_cells(grid: Grid, panel: pd.DataFrame, intervals: bool = True, over_tasks: bool = True) -> pd.DataFrame:
     """A panel of the grid as text: strategies, then the best accuracy that can be reached, and those without skill."""
     metric = str(panel["metric"].iloc[0])
