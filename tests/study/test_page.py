@@ -104,7 +104,8 @@ def test_the_runs_behind_a_cell_of_the_grid(study: Path) -> None:
 
 def test_of_many_rows_the_first_have_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """2,000 panels are no picture; the heading says so, and the table still has every row."""
-    monkeypatch.setattr("textpool.study.page.MOST_PANELS", 2)
+    for name in ("MOST_PANELS", "MOST_ROWS", "LONG"):
+        monkeypatch.setattr(f"textpool.study.page.{name}", 2)
     for pooling in ("max", "avg", "kmax"):
         write_run(tmp_path, pooling=pooling)
     found, _ = page_of(tmp_path)
@@ -112,3 +113,6 @@ def test_of_many_rows_the_first_have_curves(tmp_path: Path, monkeypatch: pytest.
     panels = [attributes["aria-label"] for tag, attributes in found.tags if tag == "svg"]
     assert panels == ["max", "avg"] * 2  # of the accuracy and of the loss
     assert "kmax" in found.text
+    headings = [attributes["id"] for tag, attributes in found.tags if tag == "h2"]
+    assert headings == ["figures", "rows", "curves", "runs"]  # the figures are not below thousands of rows
+    assert [attributes.get("class") for tag, attributes in found.tags if tag == "div"].count("wide long") == 2

@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument(
         "--probabilities",
         action="store_true",
-        help="add the probability of each class, such as neg=0.0312, in columns in front of the sentence",
+        help="add the probability of each class, such as neg=0.0312, in columns in front of the sentence; of more than "
+        f"{MOST_COLUMNS} classes, those of the {LIKELIEST} likeliest, as with --json",
     )
     parser.add_argument(
         "--unknown",

@@ -18,6 +18,8 @@ from textpool.study.readings import first_runs, read_readings
 PAGE = "report.html"
 CURVES = ("val/acc", "val/loss")
 WIDTH, HEIGHT = 220, 110  # pixels of a panel of curves
+MOST_ROWS = 40  # of a table, up to which it stands before the figures
+LONG = 100  # rows of a table that scrolls by itself, so that what follows is within reach
 MOST_PANELS = 120  # of curves; of more rows, the first ones have one
 MOST_EPOCHS = 200  # of a curve; of a longer one, every second, third, … epoch is drawn
 FIGURES = {  # in this order, with what they show
@@ -49,6 +51,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } h3 { font
 p.note { color: var(--soft); font-size: .9rem; max-width: 60rem }
 nav a { margin-right: 1rem; white-space: nowrap } a { color: var(--mark) }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px }
+.long { max-height: 44rem; overflow-y: auto }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; width: 100% }
 th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line) }
 th { background: var(--shade); vertical-align: bottom; position: sticky; top: 0 }
@@ -136,13 +139,14 @@ def page(
         below: rows below what their pooling can represent; None: that is not known.
     """
     figures_section = [("figures", "Figures", "".join(_pictures(figures)))]
+    figures_first = overview is not None or len(comparison) > MOST_ROWS
     sections = [
         ("tasks", "At a glance", "" if overview is None else _grid(overview, comparison)),
-        *(figures_section if overview is not None else []),
+        *(figures_section if figures_first else []),
         ("rows", "Rows", _table(tables.cells(comparison)) + _note(tables.caption(comparison))),
         ("below", "Below what the pooling can represent", _list(below or [])),
         ("errors", "What failed", _list(errors, "bad")),
-        *(figures_section if overview is None else []),  # with a grid they come first, because the rows are many
+        *([] if figures_first else figures_section),
         ("curves", "Curves of the runs", _curves(comparison, runs)),
         ("words", "What two runs read", _read(comparison, runs)),
         ("runs", "Runs", _runs(runs)),
@@ -198,7 +202,8 @@ def _table(text: pd.DataFrame, bad: Iterable[int] = (), titles: Mapping[tuple[st
             f"<td{kind}{hint}>{escape(str(cell))}</td>" for cell, kind, hint in zip(row, kinds, hints, strict=True)
         )
         rows.append(f"<tr{' class=bad' if number in failed else ''}>{cells}</tr>")
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    kind = "wide long" if len(rows) > LONG else "wide"
+    return f'<div class="{kind}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _note(text: str) -> str:
