@@ -36,7 +36,8 @@ def main() -> None:
     from textpool.explain import explain
     from textpool.inference import find_checkpoint
 
-    checkpoints = [given for given in arguments.arguments if Path(given).exists()]
+    # pathlib raises for a sentence that is longer than any path
+    checkpoints = [given for given in arguments.arguments if os.path.exists(given)]  # noqa: PTH110
     sentences = [given for given in arguments.arguments if given not in checkpoints]
     try:
         if not checkpoints:
