@@ -181,3 +181,5 @@ def test_drafts_of_killed_writings_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".new.csv.999999999").write_text("")
     remove_drafts(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*names[1:2], *names[3:], ".new.csv.999999999"}
+    remove_drafts(tmp_path, age=0)
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:2], *names[3:]}

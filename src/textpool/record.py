@@ -226,11 +226,12 @@ def remove_drafts(folder: Path, age: float = OLD) -> None:
     for draft in folder.glob(".*.*"):
         process = re.fullmatch(r"\..+\.(\d+)", draft.name)
         with suppress(OSError):  # another process removes it at the same time
-            if process and time.time() - draft.stat().st_mtime >= age and not _is_running(int(process[1])):
+            if process and time.time() - draft.stat().st_mtime >= age and not is_running(int(process[1])):
                 draft.unlink()
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether a process of this machine is running."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
 from textpool.run import launch
+from textpool.run.sweep import Sweep
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -74,11 +75,10 @@ def test_an_interrupted_sweep_is_reported(
     monkeypatch.setattr(launch, "report_study", lambda study, config: reported.append(study))
     monkeypatch.setattr(launch, "CONTINUE", [": the same command continues it"])
     callback = launch.StudyCallback()
-    callback.sweep_clock -= 10
+    callback.sweep = Sweep(tmp_path, 5.0)
     callback.report_if_interrupted(tmp_path, OmegaConf.create({"baseline": "max"}))
     assert reported == []
-    (tmp_path / "max").mkdir()
-    (tmp_path / "max" / "config.yaml").write_text("seed: 1\n")
+    callback.sweep.begin("max")
     callback.report_if_interrupted(tmp_path, OmegaConf.create({"baseline": "max"}))
     assert reported == [tmp_path]
     assert capsys.readouterr().err == "\ninterrupted: the same command continues it\n"

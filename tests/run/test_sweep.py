@@ -4,14 +4,18 @@ import io
 import logging
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 from rich.console import Console
 
+from textpool.record import is_running
 from textpool.run import sweep as module
 from textpool.run.sweep import Sweep, SweepBar, SweepProgress
 
@@ -112,6 +116,66 @@ def test_a_full_disk_costs_the_line_only(
         sweep.begin("max")
         sweep.finish("max", trained=True)
     assert caplog.messages == []
+
+
+def test_what_killed_sweeps_have_left_is_removed(tmp_path: Path) -> None:
+    """The folder of a sweep that is running stays, and one that is just being made."""
+    for number in (1, 2):
+        Sweep(tmp_path, float(number)).begin("max")
+        os.utime(tmp_path / f".sweep-{number}.000000", (1, 1))
+    Sweep(tmp_path, 3.0).begin("max")
+    with FileLock(tmp_path / ".sweep-2.000000" / "running"):
+        os.utime(tmp_path / ".sweep-2.000000", (1, 1))
+        sweep = Sweep(tmp_path, 4.0)
+        sweep.open()
+        assert {path.name for path in tmp_path.iterdir()} == {f".sweep-{number}.000000" for number in (2, 3, 4)}
+    sweep.close()
+    assert not (tmp_path / ".sweep-4.000000").exists()
+
+
+def test_failures_are_counted(tmp_path: Path) -> None:
+    """Whatever the clock says, and without those of other sweeps."""
+    sweep = Sweep(tmp_path, 5.0)
+    assert not sweep.has_begun()
+    for name, failed in (("max", False), ("kmax", True)):
+        sweep.begin(name)
+        sweep.finish(name, trained=True, failed=failed)
+    Sweep(tmp_path, 6.0).finish("avg", trained=False, failed=True)
+    assert sweep.has_begun()
+    assert sweep.failures() == {"kmax"}
+
+
+PARENT = """
+import multiprocessing, time
+from textpool.run.sweep import end_with_parent
+
+def work():
+    end_with_parent()
+    end_with_parent()
+    print(multiprocessing.current_process().pid, flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=work).start()
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="a process of Windows does not know whether its parent has ended")
+def test_a_worker_ends_with_its_command(tmp_path: Path) -> None:
+    """When the main process is killed, which tells its workers nothing."""
+    (tmp_path / "parent.py").write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 60
+    while is_running(worker):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 JOB = """

@@ -89,6 +89,7 @@ def finished_before(run: Run, config: Mapping[str, Any]) -> Result | None:
     switch("overwrite", config.get("overwrite", False))
     folder = run.folder
     publish(folder)
+    remove_drafts(folder, age=0)
     if config.get("overwrite") or not (folder / CONFIG).exists():
         return None
     changes = changed_settings(folder, config)
@@ -168,7 +169,6 @@ def claim(target: Path, run: Run, config: Mapping[str, Any], anew: bool = False)
     for name in (RESULT, PREDICTIONS, READINGS, EPOCHS, REFUSED):
         (target / name).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
-    remove_drafts(target)
     for draft in target.glob("checkpoints/*.draft"):
         draft.unlink(missing_ok=True)
     write_atomic(target / CONFIG, yaml.safe_dump(dict(config), sort_keys=False))

@@ -31,7 +31,7 @@ from textpool.run.overrides import count_jobs, one_at_a_time, parse_overrides, s
 from textpool.run.provenance import now
 from textpool.run.rehearsal import check_sweep, is_local
 from textpool.run.search import continue_search, is_search
-from textpool.run.sweep import Sweep, hide_bars, print_above_bar, show_bar
+from textpool.run.sweep import Sweep, end_with_parent, hide_bars, print_above_bar, show_bar
 
 log = logging.getLogger(__name__)
 INTERRUPTED: list[Callable[[], None]] = []  # reports of sweeps that have not come to their end
@@ -164,6 +164,7 @@ class StudyCallback(Callback):
             config.hydra.overrides.hydra += [f"++hydra.callbacks.study.gpus=[{gpus}]"] if gpus else []
         check_sweep(config, one_at_a_time(overrides, lambda group: options(config, group)), study)
         self.sweep = Sweep(study, self.sweep_clock, jobs)
+        self.sweep.open()
         if not config.hydra.launcher._target_.endswith("BasicLauncher"):  # its jobs have bars of their own
             show_bar(self.sweep)
 
@@ -174,6 +175,7 @@ class StudyCallback(Callback):
         if multiprocessing.current_process().name != "MainProcess" and alone:
             # Ctrl-C reaches all processes, and the main one ends the others
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            end_with_parent()
         if config.hydra.mode == RunMode.MULTIRUN:
             sweep, gpus = _sweep(config.hydra), config.hydra.callbacks.study.get("gpus")
             if gpus:
@@ -193,12 +195,15 @@ class StudyCallback(Callback):
             job_return.return_value = None
             return
         if not alone:
-            result = folder / RESULT
-            _sweep(config.hydra).finish(folder.name, result.exists() and result.stat().st_mtime >= self.clock)
+            result, failed = folder / RESULT, job_return.status == JobStatus.FAILED
+            trained = result.exists() and result.stat().st_mtime >= self.clock
+            _sweep(config.hydra).finish(folder.name, trained, failed)
         if job_return.status != JobStatus.FAILED:
             if alone:
-                report_study(folder.parent, config)
-                print(f"run:     {short(folder)}\nmodel:   {short(folder)}/checkpoints/best.ckpt")
+                try:
+                    report_at_end(folder.parent, config)
+                finally:
+                    print(f"run:     {short(folder)}\nmodel:   {short(folder)}/checkpoints/best.ckpt")
             return
         error = root_cause(job_return._return_value)
         try:
@@ -223,24 +228,22 @@ class StudyCallback(Callback):
         study = Path(config.hydra.sweep.dir)
         stopped = self.sweep.folder / STOPPED if self.sweep is not None else None
         failure, *given_up = stopped.read_text(encoding="utf-8").splitlines() if stopped and stopped.exists() else [""]
+        failures = self.sweep.failures() if self.sweep is not None else set()
         self.end_progress()
-        try:
-            failed = report_study(study, config).query("status != 'ok'")
-        except Exception as error:  # Hydra would make a warning of it, and a success of the sweep
-            raise SystemExit(f"error: no table of {study}: {describe(error)}") from error
-        refused = [file for file in study.glob(f"*/{REFUSED}") if file.stat().st_mtime >= self.sweep_clock]
+        failed = report_at_end(study, config).query("status != 'ok'")
+        refused = [study / name / REFUSED for name in failures if (study / name / REFUSED).exists()]
         for file in sorted(refused):
             print(f"error: {file.parent.name} was not run: {file.read_text(encoding='utf-8')}", file=sys.stderr)
         if given_up:
             runs = f"{len(given_up)} run{'s were' if len(given_up) > 1 else ' was'}"
             print(f"{runs} not begun after the failure of {failure}{how_to_continue(config)}", file=sys.stderr)
-        if refused or (failed["started"] >= self.sweep_started).any():
+        if failures or (failed["started"] >= self.sweep_started).any():  # a full disk keeps no list of failures
             raise SystemExit(1)
 
     def report_if_interrupted(self, study: Path, config: DictConfig) -> None:
         """Compare the runs so far, if this sweep has begun any and has not reported them."""
+        begun = self.sweep is not None and self.sweep.has_begun()
         self.end_progress()
-        begun = any(path.stat().st_mtime >= self.sweep_clock for path in study.glob(f"*/{CONFIG}"))
         if begun and not self.reported:
             say_interrupted()
             report_study(study, config)
@@ -250,6 +253,14 @@ class StudyCallback(Callback):
         hide_bars()
         if self.sweep is not None:
             self.sweep.close()
+
+
+def report_at_end(study: Path, config: DictConfig) -> Any:
+    """Like `report_study`, but an error ends the command with status 1: Hydra would make a warning of it."""
+    try:
+        return report_study(study, config)
+    except Exception as error:
+        raise SystemExit(f"error: no table of {study}: {describe(error)}") from error
 
 
 def report_study(study: Path, config: DictConfig) -> Any:

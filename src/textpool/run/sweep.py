@@ -1,5 +1,6 @@
 """The jobs of a sweep, whatever process each of them runs in: how many are done, and one bar for all of them."""
 
+import functools
 import json
 import logging
 import multiprocessing
@@ -14,9 +15,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from textpool.record import OLD, is_running
 
 log = logging.getLogger(__name__)
+RUNNING = "running"  # in the folder of a sweep: a lock that its command holds
+LOCKS: list[FileLock] = []  # of this process; not with the callback, which joblib sends to its workers
 
 
 @dataclass(frozen=True)
@@ -59,21 +64,41 @@ class Sweep:
         self.output = self.folder / "output"  # of jobs in other processes, where a bar is shown in the main one
         self._events = self.folder / "events"
 
+    def open(self) -> None:
+        """Make the folder, and remove those of sweeps of this study that were killed."""
+        for folder in self.study.glob(".sweep-*"):
+            with suppress(OSError, Timeout):  # of a sweep that is running, or that another command removes
+                if time.time() - folder.stat().st_mtime > OLD:
+                    with FileLock(folder / RUNNING, timeout=0):
+                        shutil.rmtree(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        LOCKS.append(FileLock(self.folder / RUNNING))
+        LOCKS[-1].acquire()
+
     def begin(self, name: str) -> None:
         """Note that a job has started."""
         with suppress(OSError), self._lock():
             self._add(name, "started")
 
-    def finish(self, name: str, trained: bool) -> None:
+    def finish(self, name: str, trained: bool, failed: bool = False) -> None:
         """Note and log that a job has ended. The lines of all jobs come one after the other, so that they count up.
 
         Args:
             name: of the run.
             trained: whether the job took the time of a training; a run that was finished before took none.
+            failed: whether the job failed, or was refused.
         """
         with suppress(OSError), self._lock():  # a full disk must not cost the result
-            self._add(name, "trained" if trained else "ended")
+            self._add(name, "failed" if failed else "trained" if trained else "ended")
             log.info("%s: %s", name, self.progress())
+
+    def has_begun(self) -> bool:
+        """Whether a job has started."""
+        return bool(self._read())
+
+    def failures(self) -> set[str]:
+        """Names of the runs whose jobs failed or were refused."""
+        return {event["run"] for event in self._read() if event["what"] == "failed"}
 
     def progress(self) -> SweepProgress:
         """How much is done by now; the other jobs are expected to last as long as those that have trained."""
@@ -88,7 +113,7 @@ class Sweep:
             started = next((job for job in running if job[0] == event["run"]), None)
             if started is not None:
                 running.remove(started)
-                durations += [event["time"] - started[1]] * (event["what"] == "trained")
+                durations += [event["time"] - started[1]] * (event["what"] in ("trained", "failed"))
             done += 1
         end = None
         if durations and self.jobs is not None:
@@ -99,6 +124,8 @@ class Sweep:
 
     def close(self) -> None:
         """Remove the folder, and that of the study if no job has begun."""
+        while LOCKS:
+            LOCKS.pop().release()
         shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
             self.study.rmdir()
@@ -116,6 +143,25 @@ class Sweep:
     def _lock(self) -> FileLock:
         self.folder.mkdir(parents=True, exist_ok=True)
         return FileLock(self.folder / "lock")
+
+
+@functools.cache
+def end_with_parent() -> None:
+    """End this process soon after its parent process was killed: a worker of joblib would wait for jobs for ever.
+
+    What it is writing is lost as by a kill, and the same command continues its run. A second call does nothing.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None or os.name != "posix":
+        return
+    process, direct = parent.pid, os.getppid() == parent.pid  # a fork server may stand between them
+
+    def watch() -> None:
+        while os.getppid() == process if direct else is_running(process):
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class SweepBar:

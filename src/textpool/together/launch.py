@@ -19,6 +19,7 @@ from omegaconf import DictConfig, open_dict
 
 from textpool.checks import integer
 from textpool.run.gpu import own_gpus
+from textpool.run.sweep import end_with_parent
 
 Group = list[int]  # numbers of jobs
 
@@ -123,6 +124,7 @@ def work(
         gpu: the GPU of this worker, as in CUDA_VISIBLE_DEVICES; None: as in the main process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, and the main one ends the others
+    end_with_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     setup_globals()
