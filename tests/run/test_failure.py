@@ -1,8 +1,10 @@
 """A failure in one line, and on disk without harm to a finished run."""
 
+import re
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.errors import InstantiationException
 from omegaconf.errors import MissingMandatoryValue
 
@@ -37,6 +39,18 @@ def test_the_cause_inside_of_hydras_error() -> None:
 def test_errors_in_one_line(error: Exception, users: bool, text: str) -> None:
     """What the user caused is its message; anything else has its type in front."""
     assert (is_users_error(error), describe(error)) == (users, text)
+
+
+def test_where_an_error_was_raised() -> None:
+    """The last function that is not of an installed package, such as that of a pooling of the user's."""
+
+    def pool() -> None:
+        torch.dot(torch.zeros(2), torch.zeros(3))
+
+    with pytest.raises(RuntimeError) as caught:
+        pool()
+    where = r"\(in test_where_an_error_was_raised\.<locals>\.pool, test_failure\.py:\d+\)"
+    assert re.fullmatch(rf"RuntimeError: .* {where}", describe(caught.value))
 
 
 def test_a_missing_value_says_what_to_set() -> None:

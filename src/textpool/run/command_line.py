@@ -186,6 +186,8 @@ class Known:
                 raise ValueError(f"{text}: a run needs one: choose {group}=… from {', '.join(self.options(group))}")
             if option is None:
                 raise ValueError(f"{text}: to choose none, write ~{group}")
+            if not isinstance(_parse(f"{group}={option}").value(), str):
+                raise ValueError(f"{text}: Hydra reads {option} as a number, not as the name of an option")
             if "$" in str(option) or self.loader.repository.config_exists(f"{group}/{option}"):
                 continue
             if missing := not_installed(group, str(option)):
