@@ -99,10 +99,14 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         """Write a file atomically: Lightning copies it from the temporary folder, maybe from another file system."""
-        draft = f"{filepath}.draft"
-        super()._save_checkpoint(trainer, draft)
+        draft = Path(f"{filepath}.draft")
+        try:
+            super()._save_checkpoint(trainer, str(draft))
+        except OSError:  # on a full disk, the failure has to be recorded
+            draft.unlink(missing_ok=True)
+            raise
         if trainer.is_global_zero:
-            Path(draft).replace(filepath)
+            draft.replace(filepath)
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
         """Whether this epoch is better than the best so far."""

@@ -18,6 +18,7 @@ from textpool.run.curves import scalars_of
 
 # The HParams page takes the columns of one run's record for all runs, so every run of a sweep writes the same record.
 # It shows the first five of each kind: hyperparameters sorted by `differs`, then by name; metrics in the order given.
+EVENTS = "events.out.tfevents."  # with which the names of event files begin, followed by the time
 LAST = ("lr",)  # shown behind what tells runs apart
 METRICS = ("test/acc", "test/f1", "test/loss", "val/best_acc", "val/best_epoch")
 
@@ -73,9 +74,18 @@ class RunLogger(TensorBoardLogger):
     def continue_after(self, epochs: int) -> None:
         """Hide what was logged of later epochs, which are trained again; call it before anything is logged.
 
+        TensorBoard reads the files of a run in the order of the times in their names: those that are there get a time
+        before now, also if the clock has gone back.
+
         Args:
             epochs: number of epochs after which the training continues.
         """
+        before = sorted(Path(self.log_dir).glob(f"{EVENTS}*"), reverse=True)
+        for seconds, file in enumerate(before, start=1):
+            stamp, rest = file.name.removeprefix(EVENTS).split(".", 1)
+            latest = int(time.time()) - seconds
+            if stamp.isdigit() and int(stamp) > latest:
+                file.rename(file.with_name(f"{EVENTS}{latest:010d}.{rest}"))
         self._kwargs["purge_step"] = epochs + 1
 
     @rank_zero_only
