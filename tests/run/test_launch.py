@@ -87,6 +87,15 @@ def test_an_interrupted_sweep_is_reported(
     assert reported == [tmp_path]
 
 
+def test_a_study_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file in the place of a folder; a disk that is read-only is tried in `test_machine.py`."""
+    launch.refuse_unwritable(tmp_path / "logs" / "mine")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "logs").write_text("")
+    with pytest.raises(SystemExit, match=r"logs: expected a folder that can be written, for the files of .*mine"):
+        launch.refuse_unwritable(tmp_path / "logs" / "mine")
+
+
 def test_how_an_interrupted_command_continues() -> None:
     """A study that is named after the time needs this name; one that has a name of its own does not."""
     assert launch.how_to_continue(composed("study=mine")) == ": the same command continues it"

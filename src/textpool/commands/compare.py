@@ -57,5 +57,5 @@ def main() -> None:
             groups=read_groups(arguments.groups) if arguments.groups else None,
             out=arguments.out,
         )
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # of a disk that is full or cannot be written, after the table was shown
         sys.exit(f"error: {error}")

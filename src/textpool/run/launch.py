@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -136,6 +137,7 @@ class StudyCallback(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse commands that cannot work as a whole."""
         refuse_study(config)
+        refuse_unwritable(Path(config.hydra.run.dir))
         refuse_relaunch(config)
         refuse_options_of_comparison(config)
         refuse_unknown_baseline(config, Path(config.hydra.run.dir).parent, [config.hydra.runtime.choices.pooling])
@@ -144,6 +146,7 @@ class StudyCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Find out what is swept, and hand it to the jobs."""
         refuse_study(config)
+        refuse_unwritable(Path(config.hydra.sweep.dir))
         refuse_relaunch(config)
         study = Path(config.hydra.sweep.dir).resolve()
         params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
@@ -280,6 +283,13 @@ def refuse_study(config: DictConfig) -> None:
             f"error: study: expected a name, or names separated by /, of at most {LONGEST_STUDY} bytes each, "
             f"got {cut(repr(config.study), 80)}"
         )
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """End a command whose files could not be written: Hydra would end it with a traceback."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise SystemExit(f"error: {short(there)}: expected a folder that can be written, for the files of {folder}")
 
 
 def refuse_options_of_comparison(config: DictConfig) -> None:
