@@ -8,6 +8,7 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -28,7 +29,21 @@ def run(script: Path, arguments: Sequence[str], cwd: Path, stdin: str = "", **en
 
 def terminated(script: Path, arguments: Sequence[str], cwd: Path, when: Callable[[], bool], **environment: str) -> Done:
     """Run a script that gets SIGTERM as soon as `when` is true."""
-    return _run(script, arguments, cwd, "", when, environment)
+
+    def watch(process: int) -> bool:
+        if when():
+            os.kill(process, signal.SIGTERM)
+            return True
+        return False
+
+    return watched(script, arguments, cwd, watch, **environment)
+
+
+def watched(
+    script: Path, arguments: Sequence[str], cwd: Path, watch: Callable[[int], bool], **environment: str
+) -> Done:
+    """Run a script and call `watch` with the number of its process every few milliseconds, until it returns True."""
+    return _run(script, arguments, cwd, "", watch, environment)
 
 
 def _run(
@@ -36,20 +51,19 @@ def _run(
     arguments: Sequence[str],
     cwd: Path,
     stdin: str,
-    end_when: Callable[[], bool] | None,
+    watch: Callable[[int], bool] | None,
     environment: Mapping[str, str],
 ) -> Done:
     with TemporaryDirectory() as folder:
         files = [str(Path(folder, name)) for name in ("stdin", "stdout", "stderr")]
-        Path(files[0]).write_text(stdin, encoding="utf-8")
+        for file, text in zip(files, (stdin, "", ""), strict=True):
+            Path(file).write_text(text, encoding="utf-8")
         work = (str(script), list(arguments), str(cwd), files, {**os.environ, **environment})
         process = SERVER.Process(target=_be, args=work)
         process.start()
-        while end_when is not None and process.is_alive():
-            if end_when():
-                process.terminate()
-                break
-            time.sleep(0.02)
+        assert process.pid is not None
+        while watch is not None and process.is_alive() and not watch(process.pid):
+            time.sleep(0.005)
         process.join()
         texts = [Path(file).read_text(encoding="utf-8") for file in files[1:]]
         return Done([str(script), *arguments], process.exitcode or 0, *texts)  # negative: ended by a signal
