@@ -33,6 +33,7 @@ WRITTEN = [f"logs/load/*/{name}" for name in ("predictions.csv", "result.json", 
 POOLINGS = ["max", "avg", "kmax", "sum", "first", "last", "attention", "max_avg", "gated", "softmax"]  # of the studies
 LONG = 100_000  # words
 N_CLASSES = 10_000
+N_WORDS = 1_000_000  # of a vocabulary
 
 
 class Step(NamedTuple):
@@ -155,7 +156,20 @@ def classes(folder: Path) -> Iterator[Step]:
     yield Step("compare the run", ["compare.py", "logs/load"], ["logs/load/report.html"])
 
 
-LOADS: list[Callable[[Path], Iterator[Step]]] = [usual, runs, sentences, long, classes]
+def vocabulary(folder: Path) -> Iterator[Step]:
+    """As many words in the vocabulary as a large corpus has, each of them twice in the text."""
+    words = [f"w{number}" for number in range(N_WORDS)] * 2
+    random.Random(0).shuffle(words)
+    with (folder / "train.txt").open("w") as file:
+        for start in range(0, len(words), 20):
+            file.write(f"{('neg', 'pos')[start // 20 % 2]} {' '.join(words[start : start + 20])}\n")
+    some = ["+trainer.limit_train_batches=20", "data.min_freq=1"]
+    yield Step(f"train with a vocabulary of {N_WORDS:,} words, 20 batches", [*FILE, *some], WRITTEN)
+    yield Step("predict one sentence", ["predict.py", run_of(folder), "w1 w2 w3"])
+    yield Step("train with data.max_size=50000", [*FILE, *some, "data.max_size=50000", "study=bounded"])
+
+
+LOADS: list[Callable[[Path], Iterator[Step]]] = [usual, runs, sentences, long, classes, vocabulary]
 
 
 def measured(folder: Path, step: Step) -> Cost:
