@@ -136,6 +136,20 @@ def test_a_table_of_runs_is_compared_like_their_folders(tmp_path: Path, capsys: 
         report([tmp_path / "x.csv"])
 
 
+def test_tables_of_runs_with_other_factors(tmp_path: Path) -> None:
+    """Studies whose poolings have different settings are named as their folders are: a missing setting has no name."""
+    write_seeds(tmp_path / "one", [0.5, 0.6])
+    write_run(tmp_path / "one", 0.5, pooling="hierarchical")
+    write_seeds(tmp_path / "two", [0.5, 0.6])
+    write_run(tmp_path / "two", 0.5, pooling="kmax", k=3)
+    studies = [tmp_path / "one", tmp_path / "two"]
+    for study in studies:
+        report([study])
+    expected = [*compare(read(studies))["row"]]
+    assert expected == ["one/max", "one/hierarchical", "two/max", "two/kmax-k3"]
+    assert [*compare(read([study / "runs.csv" for study in studies]))["row"]] == expected
+
+
 def test_a_short_study_shows_its_rows(tasks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Up to 40 rows are shown; beyond, the grid of them."""
     shown(tasks)

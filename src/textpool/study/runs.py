@@ -45,6 +45,8 @@ def read(folders: str | Path | Iterable[str | Path], factors: Iterable[str] = ()
     runs = [run for study in studies if not study.is_file() for run in _read_study(study)]
     frames += [_frame(runs, factors)] if runs else []
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    for name in factor_names(frame):  # a table without this factor has left NaN, for which no row has a name
+        frame[name] = pd.Series([None if pd.isna(value) else value for value in frame[name]], dtype=object)
     return frame.sort_values(["started", "run"], kind="stable", ignore_index=True)
 
 
@@ -78,8 +80,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         for name in IN_JSON:
             frame[name] = pd.Series([json.loads(value) for value in frame[name]], dtype=object)
         for name in factor_names(frame):
-            values = [None if pd.isna(value) else value for value in frame[name].astype(object)]
-            frame[name] = pd.Series([_plain(value) for value in values], dtype=object)
+            frame[name] = pd.Series([_plain(value) for value in frame[name]], dtype=object)
         texts = [name for name in ("error", "test_hash", "shortcut", "group_hash", "config_hash") if name in frame]
         frame[texts] = frame[texts].astype(object).where(frame[texts].notna(), None)
         frame[INTEGERS] = frame[INTEGERS].astype("Int64")
