@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from textpool.commands.resemblance import in_words
 from textpool.study.comparison import compare
-from textpool.study.resemblance import by_strategy, by_task, table
+from textpool.study.resemblance import by_strategy, by_task, in_common, table
 from textpool.study.runs import read
 
 pytestmark = pytest.mark.slow
@@ -65,9 +65,8 @@ def resemblance_table() -> list[str]:
     others = {}
     for name, path in MASKED.items():
         runs = read(path)
-        valid = by_strategy(compare(runs[runs["model.window_mask"] == "valid"]))
-        if len(set(valid) & set(tasks["order"])) >= 9:
-            others[NAMES[name]] = valid
+        runs = runs[runs["model.window_mask"] == "valid"]
+        others[NAMES[name]] = by_strategy(compare(in_common(runs)))
     found = table(tasks, others)
     lines = [f"| task | {' | '.join(others)} |", f"|---|{'---:|' * len(others)}"]
     for task, rows in found.groupby("task", sort=False):

@@ -8,7 +8,8 @@ import pytest
 from runs_on_disk import write_run
 
 from textpool.commands import resemblance as command
-from textpool.study.resemblance import resemblance, spearman, table
+from textpool.study.resemblance import in_common, resemblance, spearman, table
+from textpool.study.runs import read
 
 ORDER = {name: [place + 0.1, place - 0.1] for place, name in enumerate("abcdefgh")}
 REVERSED = {name: [-value for value in values] for name, values in ORDER.items()}
@@ -60,6 +61,22 @@ def test_too_few_strategies_say_nothing() -> None:
     """Four in common are refused."""
     with pytest.raises(ValueError, match="at least 5 strategies in common, got 4"):
         resemblance({name: [1.0, 2.0] for name in "abcd"}, ORDER)
+
+
+def test_only_what_all_strategies_have(tmp_path: Path) -> None:
+    """Folds differ in difficulty: a strategy of folds 0 and 1 is compared with another on these, not on all three."""
+    for fold in range(3):
+        write_run(tmp_path, 0.9 - fold / 10, seed=fold)
+        write_run(tmp_path, 0.8 - fold / 10 if fold < 2 else None, pooling="kmax", seed=fold)
+    common = in_common(read(tmp_path))
+    assert sorted(zip(common["pooling"], common["seed"], strict=True)) == [
+        ("kmax", 0),
+        ("kmax", 1),
+        ("max", 0),
+        ("max", 1),
+    ]
+    with pytest.raises(ValueError, match="expected a seed or a fold of which all strategies have a finished run"):
+        in_common(common[(common["pooling"] == "max") ^ (common["seed"] == 0)])
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ def main() -> None:
     import pandas as pd  # late: --help needs none of them
 
     from textpool.study.comparison import compare
-    from textpool.study.resemblance import by_strategy, by_task, table
+    from textpool.study.resemblance import by_strategy, by_task, in_common, table
     from textpool.study.runs import read
 
     def chosen(study: Path) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def main() -> None:
             runs = runs[runs[setting].astype(str) == value]
             if not len(runs):
                 raise ValueError(f"--where: {study} has no run with {setting}={value}")
-        return runs
+        return in_common(runs)
 
     try:
         choose = arguments.choose.split(",") if arguments.choose else ()
@@ -57,7 +57,8 @@ def main() -> None:
     print(grid.reindex(index=list(tasks), columns=list(others)).rename_axis(None, axis=1).to_string())
     n = sorted(set(found["n"]))
     print(
-        f"\nSpearman's rank correlation of {' to '.join(map(str, n))} strategies, with 95 % intervals. "
+        f"\nSpearman's rank correlation of {' to '.join(map(str, n))} strategies, over the seeds or folds that all "
+        "have, with 95 % intervals. "
         f"*: p <= 0.05 after the correction for {len(found)} pairs (Holm)."
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from textpool.study.runs import REPETITION, factor_names
 from textpool.study.statistics import holm
 
 LEAST_STRATEGIES = 5  # fewer have too few orders: of four, each order has a probability of 4 %
@@ -90,6 +91,25 @@ def table(tasks: Mapping[str, ByStrategy], others: Mapping[str, ByStrategy]) -> 
         for (task, data), each, p in zip(pairs, found, corrected, strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def in_common(runs: pd.DataFrame) -> pd.DataFrame:
+    """The finished runs of the seeds or folds that all strategies have.
+
+    With others, the order of two strategies may be that of their folds, of which some are more difficult.
+
+    Args:
+        runs: of one data set, from `textpool.study.read`.
+
+    Raises:
+        ValueError: if there is no such seed or fold.
+    """
+    finished = runs[runs["status"] == "ok"]
+    of_each = finished.groupby(factor_names(finished), dropna=False)[REPETITION].agg(set)
+    common = set.intersection(*of_each) if len(of_each) else set()
+    if not common:
+        raise ValueError("expected a seed or a fold of which all strategies have a finished run, got none")
+    return finished[finished[REPETITION].isin(common)]
 
 
 def by_task(comparison: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
