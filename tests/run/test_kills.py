@@ -71,8 +71,8 @@ def kill(numbers: list[int]) -> None:
 def state(folder: Path) -> int:
     """A number that changes with whatever is written in a folder."""
     found = 0
-    with suppress(OSError):  # not there yet, or removed in this moment
-        for entry in os.scandir(folder):
+    with suppress(OSError), os.scandir(folder) as entries:  # not there yet, or removed in this moment
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 found += state(Path(entry.path))
             else:
