@@ -39,9 +39,9 @@ def styled(rows: pd.DataFrame) -> Iterable[tuple[dict[Any, Any], Style]]:
     return zip(rows.to_dict("records"), styles(rows["pooling"].astype(str)), strict=True)
 
 
-def set_title(figure: Figure, text: str) -> None:
-    """Write a title above a figure, at its left; nothing if the text is empty."""
-    if text:
+def set_title(figure: Figure, *parts: str) -> None:
+    """Write a title above a figure, at its left, of those parts that are not empty; nothing if all are."""
+    if text := ": ".join(filter(None, parts)):
         figure.suptitle(text, fontsize="medium", x=0.01, ha="left")
 
 

@@ -57,10 +57,10 @@ def draw(
             figures[f"against_{short}"] = against_setting(rows, setting, factors)
         elif apart and setting != "data" and _varies_alone(rows, setting):
             figures[f"by_{short}"] = by_setting(rows, setting)
-    title = ": ".join(filter(None, (heading, described(rows))))
+    of_what = described(rows)
     for name, figure in figures.items():
         if figure is not None:
-            set_title(figure, ", ".join(filter(None, (title, selected.get(name)))))
+            set_title(figure, heading, ", ".join(filter(None, (of_what, selected.get(name)))))
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 

@@ -131,18 +131,19 @@ def draw(
     from textpool.study import figures, heatmap, profile, words  # late: matplotlib takes a second
     from textpool.study.drawing import set_title
 
-    pictures = {} if overview is None or comparison["mean"].isna().all() else {"grid": heatmap.heatmap(overview)}
-    for picture in pictures.values():
-        of_what = figures.described(comparison[comparison["mean"].notna()])
-        set_title(picture, ": ".join(filter(None, (heading, of_what))))
+    rows = comparison[comparison["mean"].notna()]
+    pictures = {}
+    if overview is not None and len(rows):
+        pictures["grid"] = heatmap.heatmap(overview)
+        set_title(pictures["grid"], heading, figures.described(rows))
     if overview is None or len(comparison) <= MOST_ROWS:
         pictures |= figures.draw(comparison, runs, heading, MOST_ROWS)
     if overview is not None:
         pictures |= profile.draw(overview)
-    of_words = words.draw(comparison[comparison["mean"].notna()], runs)
+    of_words = words.draw(rows, runs)
     for name, figure in of_words.items():
-        set_title(figure, ": ".join(filter(None, (heading, name.removeprefix("words_")))))
-    over_epochs = words.draw_over_epochs(comparison[comparison["mean"].notna()], runs)
+        set_title(figure, heading, name.removeprefix("words_"))
+    over_epochs = words.draw_over_epochs(rows, runs)
     if over_epochs is not None:
         set_title(over_epochs, heading)
         of_words["epochs"] = over_epochs
