@@ -186,10 +186,13 @@ def test_dropout_is_decided_by_the_seed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
-    """The message names loss, epoch and remedy."""
+    """The message names loss, epoch and remedy; the learning rate is no remedy if no step was taken."""
+    module = TextClassifier(text_cnn(2), 2, partial(torch.optim.SGD, lr=1e30))
+    with pytest.raises(ValueError, match=r"train/loss became (nan|inf) in epoch 1: .*optimizer\.lr"):
+        trainer(tmp_path).fit(module, loader(2), loader(2))
     module = TextClassifier(text_cnn(2), 2)
     torch.nn.init.constant_(module.model.linear.bias, float("nan"))  # pyright: ignore
-    with pytest.raises(ValueError, match=r"train/loss became nan in epoch 1: .*optimizer\.lr"):
+    with pytest.raises(ValueError, match=r"^train/loss: the model, .*pooling, gives NaN or inf before its first step$"):
         trainer(tmp_path).fit(module, loader(2), loader(2))
 
 

@@ -100,6 +100,8 @@ class TextClassifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log loss and accuracy, both measured on each batch before the model learned from it."""
+        first = [] if self._outcomes["train"] else [logits for logits, _ in self._outputs["train"][:1]]
+        untrained = self.current_epoch == 0 and not all(logits.isfinite().all() for logits in first)
         losses, predicted, targets, _ = self._pop_outcomes("train")
         if self.trainer.world_size > 1:
             gather = self.trainer.strategy.all_gather
@@ -107,6 +109,8 @@ class TextClassifier(LightningModule):
             losses, predicted, targets = (values[targets >= 0] for values in (losses, predicted, targets))
         loss = losses.mean()
         if not math.isfinite(loss):
+            if untrained:
+                raise ValueError("train/loss: the model, such as its pooling, gives NaN or inf before its first step")
             raise ValueError(
                 f"train/loss became {loss.item()} in epoch {self.current_epoch + 1}: a smaller optimizer.lr may help"
             )

@@ -272,7 +272,7 @@ def function(channels):
     return lambda features, mask: features.amax(-1, keepdim=True)
 '''
 SAID = {
-    "Nan": "train/loss became nan in epoch 1",
+    "Nan": "train/loss: the model, such as its pooling, gives NaN or inf before its first step",
     "Shape": "Shape.pool: expected to return (batch, channels, size) = (64, 32, 1), got (64, 32, ",
     "Batch": "Batch.pool: expected to return (batch, channels, size) = (64, 32, 1), got (63, 32, 1)",
     "Double": "Double.pool: expected to return (batch, channels, size) = (64, 32, 1) in float32, got float64 ",
