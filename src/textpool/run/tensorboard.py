@@ -3,8 +3,10 @@
 # pyright: reportAttributeAccessIssue=false
 # protobuf's generated modules define their names only at import
 
+import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
+from tensorboard.summary.writer import event_file_writer
 
 from textpool.run.curves import scalars_of
 
@@ -41,6 +44,7 @@ class RunLogger(TensorBoardLogger):
     """
 
     def __init__(self, save_dir: str | Path, **options: Any) -> None:
+        leave_errors_to_main_thread()
         folder = Path(save_dir)
         super().__init__(folder.parent, name="", version=folder.name, default_hp_metric=False, **options)
 
@@ -123,3 +127,15 @@ class RunLogger(TensorBoardLogger):
         if writer is None:
             raise RuntimeError("the SummaryWriter has no file to write to")
         writer.add_summary(summary)
+
+
+@cache
+def leave_errors_to_main_thread() -> None:
+    """Keep the thread that writes events from printing why it cannot write: the next event or flush raises the same."""
+    before = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not isinstance(arguments.thread, event_file_writer._AsyncWriterThread):
+            before(arguments)
+
+    threading.excepthook = hook
