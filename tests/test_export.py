@@ -157,8 +157,9 @@ def test_what_cannot_be_exported_is_told_with_its_reason(config: Compose, tmp_pa
     """One line, and no file."""
     trained = untrained(config)
     trained.classifier.model = TextCNN(len(trained.data.vocabulary), 2, Asks).eval()
+    why = "UnboundLocalError" if torch.__version__.startswith("2.8.") else ".*[Dd]ata"  # 2.8 loses it in its autocast
     with pytest.raises(
-        ValueError, match=r"^cannot export TextCNN with Asks because torch.export fails: .*[Dd]ata"
+        ValueError, match=f"^cannot export TextCNN with Asks because torch.export fails: {why}"
     ) as caught:
         export(trained, "pt2", tmp_path / "it.pt2")
     assert "\n" not in str(caught.value)

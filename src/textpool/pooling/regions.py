@@ -228,5 +228,6 @@ def slice_averages(features: Features, start: Bounds, end: Bounds) -> Values:
 
 def chunk_maxima(features: Features, n: Lengths, k: int) -> Values:
     """The largest value of each of k equal chunks of the first n positions."""
-    longest = features.shape[-1] // k + 2  # a chunk has at most ceil(n / k) + 1 positions
+    # A chunk has at most ceil(n / k) + 1 positions. The export of torch 2.8 has to be told that this is at least 1.
+    longest: int = torch.sym_max(1, features.shape[-1] // k + 2)  # pyright: ignore[reportAssignmentType]
     return slice_maxima(features, *chunk_bounds(n, k), longest)
