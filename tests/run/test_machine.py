@@ -176,7 +176,7 @@ def test_two_commands_on_one_study(tmp_path: Path) -> None:
 LIMITED = """
 import resource, runpy, sys
 
-resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30,) * 2)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -187,11 +187,11 @@ def test_out_of_memory(tmp_path: Path) -> None:
     """One run asks for more than there is: one line says how much, and what to set; the others go on."""
     (tmp_path / "limited.py").write_text(LIMITED)
     large = ("data.n_train=4096", "data.batch_size=4096", "data.n_val=8", "data.n_test=8", *TINY[3:])
-    arguments = [str(SCRIPT), "-m", "model.n_filters=20000,2", *large, "study=mine"]
+    arguments = [str(SCRIPT), "-m", "model.n_filters=30000,2", *large, "study=mine"]
     done = forked.run(tmp_path / "limited.py", arguments, tmp_path, OMP_NUM_THREADS="1")
     assert done.returncode == 1
-    assert statuses(tmp_path / "logs/mine") == {"max-n_filters20000": "failed", "max-n_filters2": "ok"}
-    said = Result.read(tmp_path / "logs/mine/max-n_filters20000").error
+    assert statuses(tmp_path / "logs/mine") == {"max-n_filters30000": "failed", "max-n_filters2": "ok"}
+    said = Result.read(tmp_path / "logs/mine/max-n_filters30000").error
     assert said is not None
     assert re.match(r"out of memory: \d\.\d GB were asked for at once: a smaller data\.batch_size, k, ", said)
     assert "Traceback" not in done.stdout + done.stderr
@@ -213,19 +213,21 @@ def test_errors_of_memory(error: Exception, expected: str) -> None:
     assert expected in describe(error)
 
 
+class Dying(EncodedSentences):
+    """Sentences that kill the data worker which asks for them; it has to find this class, also where it is no fork."""
+
+    def __getitems__(self, indices: Any) -> Any:
+        if torch.utils.data.get_worker_info() is not None:
+            os.kill(os.getpid(), 9)
+        return super().__getitems__(indices)
+
+
 def test_a_killed_data_worker(config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run fails with a line that says so, and the next one is the run that nothing happened to."""
     given = (*TINY, "data.num_workers=1")
     whole = trained(config, tmp_path / "whole", *given)
-    original = EncodedSentences.__getitems__
-
-    def dying(self: EncodedSentences, indices: Any) -> Any:
-        if torch.utils.data.get_worker_info() is not None:
-            os.kill(os.getpid(), 9)
-        return original(self, indices)
-
     with monkeypatch.context() as patch:
-        patch.setattr(EncodedSentences, "__getitems__", dying)
+        patch.setattr("textpool.data.base.EncodedSentences", Dying)
         with pytest.raises(RuntimeError, match=r"DataLoader worker .*(exited unexpectedly|Killed)"):
             trained(config, tmp_path / "run", *given)
     assert trained(config, tmp_path / "run", *given).metrics == whole.metrics
@@ -279,7 +281,7 @@ SAID = {
     "Nothing": "Nothing.pool: expected to return (batch, channels, size) = (64, 32, 1) in float32, got NoneType",
     "Raises": "RuntimeError: no such thing (in Raises.pool, foreign.py:27)",
     "Plain": "pooling: Plain is no Pooling: derive its class from textpool.pooling.Pooling",
-    "Abstract": "Can't instantiate abstract class Abstract with abstract method '?pool",
+    "Abstract": r"Can't instantiate abstract class Abstract with.* abstract method '?pool",
     "function": "pooling: function is no Pooling: derive its class from textpool.pooling.Pooling",
 }
 
