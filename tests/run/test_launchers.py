@@ -191,11 +191,11 @@ from pathlib import Path
 from textpool.pooling import Max
 
 class Noting(Max):
-    \"\"\"Max, which notes the GPU of its process.\"\"\"
+    \"\"\"Max, which notes the GPU of the process that trains it; the main process makes one to check the settings.\"\"\"
 
-    def __init__(self, channels):
-        super().__init__(channels)
+    def pool(self, features, mask):
         Path(f"gpu-{os.environ['CUDA_VISIBLE_DEVICES']}").touch()
+        return super().pool(features, mask)
 """
 
 
