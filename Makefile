@@ -20,7 +20,7 @@ quick: $(VENV)/installed-test  ## style and the tests that neither train nor sta
 	$(BIN)/ruff format --check .
 	EXAMPLES=10 $(PYTEST) tests -m "not slow and not long"
 
-long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers and compiled code, minutes each
+long: $(VENV)/installed-test  ## the tests that `make test` leaves out: sweeps by other launchers, compiled code, kills at random moments; about an hour
 	$(BIN)/pytest tests -m long
 
 # Warnings are no errors here: old versions warn about each other.
