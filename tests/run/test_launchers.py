@@ -191,7 +191,7 @@ from pathlib import Path
 from textpool.pooling import Max
 
 class Noting(Max):
-    \"\"\"Max, which notes the GPU of the process that trains it; the main process makes one to check the settings.\"\"\"
+    \"\"\"Max, which notes the GPU of the process that trains it: the main process makes one, to check settings.\"\"\"
 
     def pool(self, features, mask):
         Path(f"gpu-{os.environ['CUDA_VISIBLE_DEVICES']}").touch()
