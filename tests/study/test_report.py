@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pandas as pd
@@ -20,8 +21,9 @@ FILES = ["comparison.csv", "comparison.md", "figures", "report.html", "runs.csv"
 
 
 def files(study: Path) -> list[str]:
-    """What stands in the folder of a study beside its runs."""
-    return sorted(path.name for path in study.iterdir() if not (path / "config.yaml").exists())
+    """What stands in the folder of a study beside its runs and the lock of its reports."""
+    names = {path.name for path in study.iterdir() if not (path / "config.yaml").exists()}
+    return sorted(names - {".report.lock"})
 
 
 def shown(study: Path) -> None:
@@ -257,6 +259,26 @@ def test_a_grid_on_a_narrow_terminal(
     assert expected in " ".join(printed.split())
     assert ("[91.1, 103.9]" in printed) == (columns == 110)
     assert "…" not in printed
+
+
+def test_two_reports_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits for the first, and then has the same figures: neither removes those of the other."""
+    write_seeds(tmp_path, [0.5, 0.6])
+    seen: list[str] = []
+
+    def slow(*arguments: Any) -> None:
+        seen.append("draws")
+        second.start()
+        second.join(timeout=1)
+        seen.append("has waited" if second.is_alive() else "has not waited")
+        draw(*arguments)
+
+    draw, second = module.draw, Thread(target=report, args=([tmp_path],))
+    monkeypatch.setattr(module, "draw", slow)
+    report([tmp_path])
+    second.join()
+    assert seen == ["draws", "has waited"]
+    assert files(tmp_path) == FILES
 
 
 def test_a_full_disk_does_not_prevent_the_table(

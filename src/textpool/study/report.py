@@ -2,11 +2,13 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -62,28 +64,42 @@ def report(
     Raises:
         ValueError: see `read` and `compare`.
     """
-    runs = read(studies, choose if ceilings is None else [*choose, "data.n_filler"])
-    comparison = compare(runs, metric, baseline, by, choose, equal_within)
-    names = list(dict.fromkeys([*comparison["pooling"], *comparison["row"]]))
-    if require_baseline and baseline not in names:
-        raise ValueError(f"baseline: expected one of {cut(', '.join(names))}, got {baseline!r}")
-    if ceilings is not None:
-        comparison = with_ceilings(comparison, ceilings)
-    overview = grid(comparison, groups)  # before the rows are sorted, which would change the order of its columns
-    if order is not None:
-        comparison = sort(comparison, order)
-    if form != "table":
-        print(tables.FORMATS[form](comparison, overview), end="")
-        return runs
-    heading = tables.title([study.resolve().name.removesuffix(".csv") for study in studies])
-    errors = [f"{run} {status}: {error}" for run, status, error in _failures(runs)]
-    show(comparison, overview, heading, errors)  # first: a full disk must not prevent it
     if out is None and len(studies) == 1 and studies[0].is_dir():
         out = studies[0]
-    if out is not None:
-        lines = tables.below_ceiling(comparison) if ceilings is not None else None
-        write(out, runs, comparison, overview, heading, errors, lines)
-    return runs
+    with alone(out if form == "table" else None):
+        runs = read(studies, choose if ceilings is None else [*choose, "data.n_filler"])
+        comparison = compare(runs, metric, baseline, by, choose, equal_within)
+        names = list(dict.fromkeys([*comparison["pooling"], *comparison["row"]]))
+        if require_baseline and baseline not in names:
+            raise ValueError(f"baseline: expected one of {cut(', '.join(names))}, got {baseline!r}")
+        if ceilings is not None:
+            comparison = with_ceilings(comparison, ceilings)
+        overview = grid(comparison, groups)  # before the rows are sorted, which would change the order of its columns
+        if order is not None:
+            comparison = sort(comparison, order)
+        if form != "table":
+            print(tables.FORMATS[form](comparison, overview), end="")
+            return runs
+        heading = tables.title([study.resolve().name.removesuffix(".csv") for study in studies])
+        errors = [f"{run} {status}: {error}" for run, status, error in _failures(runs)]
+        show(comparison, overview, heading, errors)  # first: a full disk must not prevent it
+        if out is not None:
+            lines = tables.below_ceiling(comparison) if ceilings is not None else None
+            write(out, runs, comparison, overview, heading, errors, lines)
+        return runs
+
+
+@contextmanager
+def alone(folder: Path | None) -> Iterator[None]:
+    """Keep other reports from a folder: one would remove the figures of the other, or write older numbers last.
+
+    A folder that cannot be written raises its error when the report is written to it.
+    """
+    with ExitStack() as stack:
+        if folder is not None and folder.is_dir():
+            with suppress(OSError):
+                stack.enter_context(FileLock(folder / ".report.lock"))
+        yield
 
 
 def write(
