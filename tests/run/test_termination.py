@@ -1,11 +1,14 @@
 """SIGTERM, with which schedulers end a command."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from forked import Done, run, terminated
+
+from textpool.run.command_line import signals_later
 
 pytestmark = pytest.mark.slow
 
@@ -50,3 +53,15 @@ def test_a_terminated_sweep(tmp_path: Path, launcher: str) -> None:
     assert done.stderr.count("terminated: the same command continues it\n") == 1
     assert "Traceback" not in done.stderr + done.stdout
     assert (tmp_path / "logs/mine/comparison.md").exists()
+
+
+def test_signals_are_kept_until_an_import_has_ended() -> None:
+    """Ctrl-C comes after it, once, and then at once again."""
+    seen = []
+    with pytest.raises(KeyboardInterrupt), signals_later():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        seen.append("the import has ended")
+    assert seen == ["the import has ended"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

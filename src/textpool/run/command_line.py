@@ -4,8 +4,11 @@ import argparse
 import functools
 import inspect
 import re
+import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -278,9 +281,28 @@ class Known:
 
 @functools.cache  # says it once
 def announce_import() -> None:
-    """Say that the next seconds are spent on imports; nothing if they are done."""
+    """Say that the next seconds are spent on imports, and import torch and Lightning; nothing if that is done."""
     if "lightning" not in sys.modules:
         sys.stderr.write("importing torch and Lightning …\n")  # one write, because jobs side by side write it too
+        with signals_later():
+            import lightning  # noqa: F401
+
+
+@contextmanager
+def signals_later() -> Iterator[None]:
+    """Keep Ctrl-C and SIGTERM until the context ends: within the import of torch, they can end in SIGABRT."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # signals come to no other thread
+        for each in (signal.SIGINT, signal.SIGTERM):
+            before[each] = signal.signal(each, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)  # None: one that is not of Python
+    for number in came[:1]:
+        signal.raise_signal(number)
 
 
 def arguments_of(target: str) -> list[str] | None:
