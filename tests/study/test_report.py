@@ -296,6 +296,13 @@ def test_a_full_disk_does_not_prevent_the_table(
     assert "50.00" in capsys.readouterr().out
 
 
+def test_a_folder_without_runs_stays_as_it_is(tmp_path: Path) -> None:
+    """It is not taken for a study."""
+    with pytest.raises(ValueError, match="no run in this folder"):
+        report([tmp_path])
+    assert not any(tmp_path.iterdir())
+
+
 def test_errors_are_those_of_reading_and_comparing(tmp_path: Path) -> None:
     """Nothing is written for a folder without runs, or for a metric that no run has."""
     with pytest.raises(ValueError, match="no run in this folder"):

@@ -21,7 +21,7 @@ from textpool.study.ceilings import with_ceilings
 from textpool.study.comparison import EQUAL_WITHIN, compare, sort
 from textpool.study.grid import Grid, grid
 from textpool.study.page import PAGE, page
-from textpool.study.runs import read, write_csv
+from textpool.study.runs import read, run_folders, write_csv
 
 DRAWN = "drawn.json"  # in the folder of the figures: of what they were drawn
 MOST_ROWS = 40  # up to which rows are shown on a terminal beside a grid, and drawn as lines or points
@@ -64,7 +64,7 @@ def report(
     Raises:
         ValueError: see `read` and `compare`.
     """
-    if out is None and len(studies) == 1 and studies[0].is_dir():
+    if out is None and len(studies) == 1 and run_folders(studies[0]):
         out = studies[0]
     with alone(out if form == "table" else None):
         runs = read(studies, choose if ceilings is None else [*choose, "data.n_filler"])

@@ -136,8 +136,13 @@ def same_sentences(runs: Sequence[Mapping[str, Any]]) -> bool:
     return len(runs) == 1 or not own
 
 
+def run_folders(study: Path) -> list[Path]:
+    """The folders of the runs of a study."""
+    return sorted({path.parent for name in (RESULT, CONFIG) for path in study.glob(f"*/{name}")})
+
+
 def _read_study(study: Path) -> list[dict[str, Any]]:
-    folders = sorted({path.parent for name in (RESULT, CONFIG) for path in study.glob(f"*/{name}")})
+    folders = run_folders(study)
     if not folders:
         raise ValueError(f"{study}: no run in this folder: expected folders with a {RESULT}, such as {study}/max")
     return [{**_read_run(folder), "study": study.resolve().name, "folder": folder} for folder in folders]
