@@ -100,8 +100,7 @@ class TextClassifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log loss and accuracy, both measured on each batch before the model learned from it."""
-        first = [] if self._outcomes["train"] else [logits for logits, _ in self._outputs["train"][:1]]
-        untrained = self.current_epoch == 0 and not all(logits.isfinite().all() for logits in first)
+        untrained = self._is_wrong_from_the_start()
         losses, predicted, targets, _ = self._pop_outcomes("train")
         if self.trainer.world_size > 1:
             gather = self.trainer.strategy.all_gather
@@ -164,6 +163,13 @@ class TextClassifier(LightningModule):
         found = self._outcomes[split] + ([self._pop_outputs(split)] if self._outputs[split] else [])
         self._outcomes[split] = []
         return Outcomes(*map(torch.cat, zip(*found, strict=True)))
+
+    def _is_wrong_from_the_start(self) -> bool:
+        """Whether the logits of the first batch, before the first step, are not finite; False if they are not kept."""
+        if self.current_epoch or self._outcomes["train"] or not self._outputs["train"]:
+            return False
+        logits, _ = self._outputs["train"][0]
+        return not bool(logits.isfinite().all())
 
     def _log_metrics(self, split: str) -> None:
         metrics = metrics_of(self._pop_outcomes(split), self.n_classes)
