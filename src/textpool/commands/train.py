@@ -10,7 +10,7 @@ import hydra
 from omegaconf import DictConfig
 
 from textpool.configuration import CONF
-from textpool.run.command_line import announce_import, check_command
+from textpool.run.command_line import check_command, import_torch
 from textpool.run.folder import finished_before, locked
 from textpool.run.launch import current_run, is_interruption, report_if_interrupted, resolved, say_interrupted
 
@@ -22,7 +22,7 @@ def train(config: DictConfig) -> float | None:
     with locked(run.folder):
         result = finished_before(run, settings)
     if result is None:
-        announce_import()
+        import_torch()
         from textpool.run.training import train  # late: torch and Lightning take seconds that other answers do not need
 
         result = train(settings, run)

@@ -280,8 +280,8 @@ class Known:
 
 
 @functools.cache  # says it once
-def announce_import() -> None:
-    """Say that the next seconds are spent on imports, and import torch and Lightning; nothing if that is done."""
+def import_torch() -> None:
+    """Import torch and Lightning, and say before that it takes seconds; nothing if that is done."""
     if "lightning" not in sys.modules:
         sys.stderr.write("importing torch and Lightning …\n")  # one write, because jobs side by side write it too
         with signals_later():
@@ -307,7 +307,7 @@ def signals_later() -> Iterator[None]:
 
 def arguments_of(target: str) -> list[str] | None:
     """The names of the arguments that a class or a function takes; None where this is not known."""
-    announce_import()
+    import_torch()
     names: list[str] = []
     try:
         found = get_object(target)

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from textpool.configuration import resolved
-from textpool.run.command_line import announce_import
+from textpool.run.command_line import import_torch
 from textpool.run.folder import is_finished
 
 MOST_CHECKED = 200  # jobs; each takes about a tenth of a second
@@ -44,7 +44,7 @@ def check_sweep(config: DictConfig, jobs: Iterable[Sequence[str]], study: Path) 
             settings = resolved(composed)
         except (HydraException, OmegaConfBaseException):
             continue  # the job itself says it
-        announce_import()
+        import_torch()
         from textpool.run.preflight import check_settings  # late: torch and Lightning take seconds
 
         try:
